@@ -1,0 +1,1 @@
+"""HAPI: the room of the time-series front and of the provider for remote HAPI servers."""

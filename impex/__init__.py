@@ -1,0 +1,1 @@
+"""IMPEx: SOAP dialects of the simulation services, from one table each."""

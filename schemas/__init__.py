@@ -1,0 +1,1 @@
+"""Compact tables of the data models that fronts generate their schemas from."""

@@ -1,0 +1,1 @@
+"""SPASE: the room of the data model, its records, registry and harvesting."""

@@ -1,0 +1,1 @@
+"""The node: model, kernel, providers and command line of vo-server."""

@@ -1,0 +1,1 @@
+"""Table formats: bytes in and out as streams of tables."""

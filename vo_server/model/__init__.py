@@ -1,0 +1,1 @@
+"""Values that flow between the floors: frozen dataclasses with NumPy inside."""

@@ -1,0 +1,55 @@
+"""Parameter: what one column of numbers or text is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+TEXT = np.dtype(object)
+REAL = np.dtype(np.float64)
+
+# UCD1+ words by parameter name without its component; the field's usual names.
+_UCDS = {
+    "density": "phys.density",
+    "n": "phys.density",
+    "u": "phys.veloc",
+    "v": "phys.veloc",
+    "b": "phys.magField",
+    "e": "phys.electField",
+    "j": "phys.current.density",
+    "temperature": "phys.temperature",
+    "pressure": "phys.pressure",
+}
+_COMPONENTS = ("tot", "x", "y", "z")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """Name and meaning of one column.
+
+    dtype: NumPy scalar type of a cell (object for text, datetime64[ns] for times); shape: ()
+    for scalars; unit: as spelled by its source, None where there is none; xtype, utype, ucd: the
+    VOTable words, where known; null: the integer that stands for a missing value.
+    """
+
+    name: str
+    dtype: np.dtype[np.generic] = REAL
+    unit: str | None = None
+    ucd: str | None = None
+    utype: str | None = None
+    xtype: str | None = None
+    description: str = ""
+    shape: tuple[int, ...] = ()
+    null: int | None = None
+
+
+def vector_name(name: str) -> tuple[str, str]:
+    """Split a name into quantity and component: 'Bx' is ('B', 'x'), 'Btot' is ('B', 'tot')."""
+    for component in _COMPONENTS:
+        if name.lower().endswith(component) and len(name) == len(component) + 1:
+            return name[: -len(component)], component
+    return name, ""
+
+
+def default_ucd(name: str) -> str | None:
+    """Give the UCD of a plasma parameter by its usual name, None where it has none."""
+    return _UCDS.get(vector_name(name)[0].lower())

@@ -1,0 +1,40 @@
+"""Requests: what to compute, once the wire words are gone; lengths in metres."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vo_server.model.resource import Resource
+from vo_server.model.space import Box
+from vo_server.model.trajectory import Trajectory
+
+Method = Literal["linear", "nearest"]
+Direction = Literal["forward", "backward", "both"]
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRequest:
+    """Sample the named parameters of an output along a trajectory."""
+
+    resource: Resource
+    names: tuple[str, ...]
+    trajectory: Trajectory
+    method: Method = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class LineRequest:
+    """Trace lines of a vector parameter from seeds.
+
+    quantity: the vector's name without component, such as 'B'; step: None for half the smallest
+    cell; radius: lines end below it, None for the run's inner boundary; region: lines end
+    outside it, None for the whole domain.
+    """
+
+    resource: Resource
+    quantity: str
+    seeds: Trajectory
+    direction: Direction = "both"
+    step: float | None = None
+    max_steps: int = 1000
+    radius: float | None = None
+    region: Box | None = None

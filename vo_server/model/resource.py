@@ -1,0 +1,51 @@
+"""Resource: something the node serves, free of any dialect."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from vo_server.model.parameter import Parameter
+from vo_server.model.space import Body, Box, Frame
+
+
+class Kind(StrEnum):
+    """What a resource is."""
+
+    MODEL = "model"
+    RUN = "run"
+    OUTPUT = "output"
+    ORBIT = "orbit"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A simulation model, a run, one of its outputs, or an orbit.
+
+    id: `spase://authority/Type/...`; parent: id of the output's run or the run's model;
+    parameters: what can be asked for, in SI units; domain: where it is defined, metres; step:
+    smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
+    whenever the numbers behind it may have changed; source: where it comes from, for people;
+    remarks: what an operator should know, such as a unit overridden by `run.toml`.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    parameters: tuple[Parameter, ...] = ()
+    frame: Frame | None = None
+    body: Body | None = None
+    domain: Box | None = None
+    step: float | None = None
+    parent: str | None = None
+    population: str | None = None
+    release_date: str | None = None
+    version: str = ""
+    source: str = ""
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A file that a provider does not serve, and why."""
+
+    source: str
+    reason: str

@@ -1,0 +1,66 @@
+"""Time: ISO 8601 text to datetime64[ns] UTC and back, and half-open intervals."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_server.errors import BadArgument
+
+Times = NDArray[np.datetime64]
+
+_ISO = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?))?(Z|[+-]\d{2}:?\d{2})?"
+)
+
+
+def parse_time(text: str, *, argument: str = "time") -> np.datetime64:
+    """Read one ISO 8601 time as UTC; an offset is applied, none means UTC.
+
+    Raises BadArgument naming `argument`.
+    """
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        raise BadArgument(f"{argument} '{text[:40]}' is not an ISO 8601 time", argument=argument)
+    day, clock, zone = match.groups()
+    try:
+        moment = np.datetime64(f"{day}T{clock or '00:00'}", "ns")
+    except ValueError as err:
+        raise BadArgument(
+            f"{argument} '{text[:40]}' is not a date of the calendar", argument=argument
+        ) from err
+    if zone and zone != "Z":
+        digits = zone[1:].replace(":", "")
+        offset = np.timedelta64(int(digits[:2]) * 60 + int(digits[2:]), "m")
+        moment = moment - offset if zone[0] == "+" else moment + offset
+    return moment
+
+
+def parse_times(texts: Iterable[str], *, argument: str = "time") -> Times:
+    """Read many ISO 8601 times; see `parse_time`."""
+    return np.array([parse_time(text, argument=argument) for text in texts], "datetime64[ns]")
+
+
+def print_time(moment: np.datetime64) -> str:
+    """Write a time as ISO 8601 with Z, to the millisecond or as far as it needs."""
+    text = str(moment.astype("datetime64[ns]"))
+    head, _, fraction = text.partition(".")
+    return f"{head}.{fraction.rstrip('0').ljust(3, '0')}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeInterval:
+    """Half-open interval [start, stop) of datetime64[ns] UTC."""
+
+    start: np.datetime64
+    stop: np.datetime64
+
+    def __post_init__(self) -> None:
+        if not self.start < self.stop:
+            raise BadArgument("the start time must lie before the stop time", argument="start")
+
+    def holds(self, times: Times) -> NDArray[np.bool_]:
+        """Tell for each time whether it lies in the interval."""
+        return np.asarray((times >= self.start) & (times < self.stop))

@@ -1,0 +1,98 @@
+"""Ports: what the kernel asks of providers, formats and fronts; capability is asked by type."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, BinaryIO, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_server.budget import Budget
+from vo_server.errors import Refusal
+from vo_server.model.parameter import Parameter
+from vo_server.model.request import Method
+from vo_server.model.resource import Refused, Resource
+from vo_server.model.space import Box, Frame, Points
+from vo_server.model.table import Table
+from vo_server.model.time import TimeInterval
+from vo_server.model.trajectory import Trajectory
+
+
+@runtime_checkable
+class Field(Protocol):
+    """Numbers in space: a cube, a tree of blocks or a formula look the same."""
+
+    parameters: tuple[Parameter, ...]
+    frame: Frame
+    domain: Box
+
+    def sample(
+        self, points: Points, names: Sequence[str], method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give values (len(names), n) in the parameters' units and status (n,).
+
+        points: (n, 3) metres in `frame`. Status numbers are `interpolation.status.Status`.
+        """
+        ...
+
+
+@runtime_checkable
+class Provider(Protocol):
+    """A source of resources; constructed with its validated `Options` and the node's authority."""
+
+    def resources(self) -> Sequence[Resource]:
+        """Give everything served now; cheap when nothing changed, asked again and again."""
+        ...
+
+    def refused(self) -> Sequence[Refused]:
+        """Give the files that cannot be served, as of the last `resources()`."""
+        ...
+
+
+@runtime_checkable
+class FieldSource(Protocol):
+    """A provider whose outputs can be sampled."""
+
+    def field(self, resource: Resource, names: Sequence[str]) -> AbstractContextManager[Field]:
+        """Open the field of a resource for the named parameters."""
+        ...
+
+
+@runtime_checkable
+class OrbitSource(Protocol):
+    """A provider of spacecraft positions."""
+
+    def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
+        """Give the trajectory of an orbit resource, in the interval where one is given."""
+        ...
+
+
+@runtime_checkable
+class Format(Protocol):
+    """A table format: bytes to blocks and back."""
+
+    name: str
+    extensions: tuple[str, ...]
+    media_type: str
+
+    def write(self, tables: Iterable[Table]) -> Iterator[bytes]:
+        """Write a stream of blocks; the first block's header is the table's."""
+        ...
+
+    def read(self, stream: BinaryIO, budget: Budget) -> Iterator[Table]:
+        """Read a client's bytes within the budget; raises BadTable, never trusts a count."""
+        ...
+
+
+class Front(Protocol):
+    """A protocol: routes of a Starlette application below `prefix`."""
+
+    prefix: str
+
+    def routes(self, context: Any) -> list[Any]:
+        """Give the Starlette routes; `context` is the node's `vo_server.context.Context`."""
+        ...
+
+    def refuse(self, request: Any, refusal: Refusal) -> Any:
+        """Give the protocol's own answer to a refusal."""
+        ...

@@ -1,0 +1,1 @@
+"""File providers: what a folder of simulations or orbits offers."""

@@ -1,0 +1,145 @@
+"""Settings: the node file, completed and overruled by `VO_` environment variables."""
+
+import tomllib
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument
+
+Network = IPv4Network | IPv6Network
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Contact(_Section):
+    """Whom to ask about the node."""
+
+    person: str | None = None
+    name: str = ""
+    email: str = ""
+
+
+class Node(_Section):
+    """What the node is and where it is reached."""
+
+    authority: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
+    title: str = "Simulations"
+    base_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^/?#]+(/[^?#]*[^/?#])?$")
+    state_dir: Path = Path("state")
+    license: str = ""
+    acknowledgement: str = ""
+    contact: Contact = Contact()
+
+
+class Fetch(_Section):
+    """Which addresses client-given URLs may reach besides public ones."""
+
+    allow: tuple[Network, ...] = ()
+    ports: tuple[int, ...] = (80, 443)
+    seconds: float = Field(30.0, gt=0)
+    bytes: Positive = 67_108_864
+    redirects: int = Field(3, ge=0, le=10)
+
+
+class Limits(_Section):
+    """What one request may ask for."""
+
+    points: Positive = 1_000_000
+    lines: Positive = 10_000
+    steps: Positive = 100_000
+    bytes: Positive = 268_435_456
+    seconds: float = Field(60.0, gt=0)
+    concurrent: Positive = 8
+
+    def budget(self) -> Budget:
+        """Start the budget of one request."""
+        return Budget(self.points, self.lines, self.steps, self.bytes, self.seconds)
+
+
+class Results(_Section):
+    """How long results are kept, and how much room they may take."""
+
+    days: float = Field(30.0, gt=0)
+    max_bytes: Positive = 10_737_418_240
+
+
+class Plugin(BaseModel):
+    """One `[[providers]]` or `[[fronts]]` table; its further keys are the plug-in's own options."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    use: str
+
+    def options(self) -> dict[str, Any]:
+        """Give the keys meant for the plug-in."""
+        return dict(self.model_extra or {})
+
+
+class Settings(BaseSettings):
+    """The whole node file.
+
+    folder: where relative paths of the file start, the file's own folder.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="VO_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    node: Node
+    providers: tuple[Plugin, ...] = ()
+    fronts: tuple[Plugin, ...] = ()
+    fetch: Fetch = Fetch()
+    limits: Limits = Limits()
+    results: Results = Results()
+    folder: Path = Path()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment overrule the file."""
+        return (env_settings, init_settings)
+
+    @property
+    def state(self) -> Path:
+        """Folder of everything the node writes."""
+        return self.folder / self.node.state_dir
+
+
+def load(path: Path) -> Settings:
+    """Read a node file; raises BadArgument naming every wrong key."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as err:
+        raise BadArgument(f"cannot read {path}: {err.strerror}", argument="config") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise BadArgument(f"{path} is not valid TOML: {err}", argument="config") from err
+    if "folder" in content:
+        raise BadArgument(f"{path}: folder: unknown key", argument="config")
+    try:
+        return Settings(**content, folder=path.resolve().parent)
+    except ValidationError as err:
+        raise BadArgument(f"{path}: {explain(err)}", argument="config") from err
+
+
+def explain(error: ValidationError) -> str:
+    """Name every wrong key of a validation error in one line, without echoing its value."""
+    words = {"extra_forbidden": "unknown key", "missing": "missing"}
+    findings = {
+        f"{'.'.join(str(part) for part in item['loc'] if '[' not in str(part))}: "
+        f"{words.get(item['type'], item['msg'])}": None
+        for item in error.errors()
+    }
+    return "; ".join(findings)

@@ -1,0 +1,1 @@
+"""VOTable: bounded reader, streaming writer and column roles."""
