@@ -67,3 +67,10 @@ class StorageFull(Failure):
 
 class Stopping(Failure):
     """The node is going down; work in flight was ended."""
+
+
+def excerpt(text: str, length: int = 40) -> str:
+    """Give text of an asker fit for a message: quoted, printable, at most `length` characters."""
+    start = text[:length]
+    clean = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in start)
+    return f"'{clean}{'...' if len(text) > length else ''}'"

@@ -1,7 +1,10 @@
 """Ports: what the kernel asks of providers, formats and fronts; capability is asked by type."""
 
+import glob
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 import numpy as np
@@ -36,9 +39,22 @@ class Field(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a provider works: the node's naming authority and the folder of its node file."""
+
+    authority: str
+    folder: Path
+
+    def match(self, pattern: str) -> list[Path]:
+        """Give the files that match a pattern relative to the folder, sorted."""
+        found = glob.glob(str(self.folder / pattern), recursive=True)  # noqa: PTH207  # absolute
+        return [path for name in sorted(found) if (path := Path(name)).is_file()]
+
+
 @runtime_checkable
 class Provider(Protocol):
-    """A source of resources; constructed with its validated `Options` and the node's authority."""
+    """A source of resources; constructed with its validated `Options` and the `Site`."""
 
     def resources(self) -> Sequence[Resource]:
         """Give everything served now; cheap when nothing changed, asked again and again."""

@@ -3,13 +3,20 @@
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from threading import Event
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument
+from vo_server.model.run import explain
 
 Network = IPv4Network | IPv6Network
 Positive = Annotated[int, Field(gt=0)]
@@ -59,9 +66,11 @@ class Limits(_Section):
     seconds: float = Field(60.0, gt=0)
     concurrent: Positive = 8
 
-    def budget(self) -> Budget:
-        """Start the budget of one request."""
-        return Budget(self.points, self.lines, self.steps, self.bytes, self.seconds)
+    def budget(self, stop: Event | None = None) -> Budget:
+        """Start the budget of one request; `stop` ends it when the node goes down."""
+        return Budget(
+            self.points, self.lines, self.steps, self.bytes, self.seconds, stop or Event()
+        )
 
 
 class Results(_Section):
@@ -109,7 +118,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Let the environment overrule the file."""
+        """Let the environment overrule the file; names without `__` are no settings."""
+        assert isinstance(env_settings, EnvSettingsSource)
+        env_settings.env_vars = {k: v for k, v in env_settings.env_vars.items() if "__" in k}
         return (env_settings, init_settings)
 
     @property
@@ -132,14 +143,3 @@ def load(path: Path) -> Settings:
         return Settings(**content, folder=path.resolve().parent)
     except ValidationError as err:
         raise BadArgument(f"{path}: {explain(err)}", argument="config") from err
-
-
-def explain(error: ValidationError) -> str:
-    """Name every wrong key of a validation error in one line, without echoing its value."""
-    words = {"extra_forbidden": "unknown key", "missing": "missing"}
-    findings = {
-        f"{'.'.join(str(part) for part in item['loc'] if '[' not in str(part))}: "
-        f"{words.get(item['type'], item['msg'])}": None
-        for item in error.errors()
-    }
-    return "; ".join(findings)

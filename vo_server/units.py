@@ -5,6 +5,7 @@ Parsing is astropy's VOUnit reader with a short table of spellings in front of i
 `Rm` for a ronnametre, so they are settled before it is asked.
 """
 
+import math
 import re
 from functools import lru_cache
 
@@ -27,7 +28,9 @@ _SPELLINGS = {
     "#/cm^3": "cm-3",
 }
 
-_NUMBER = re.compile(r"([0-9.]+(?:[eE][+-]?\d+)?)(?:\s*[x*]\s*10\^?([+-]?\d+))?\s*([A-Za-z].*)")
+_DIGITS = r"(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
+_NUMBER = re.compile(rf"({_DIGITS})(?:\s*[x*]\s*10\^?([+-]?\d{{1,2}}))?\s*([A-Za-z].*)")
+_QUANTITY = re.compile(rf"\s*([+-]?{_DIGITS})\s+(\S.*)")
 
 # Names of planet radii, lower case without underscores, to the body they belong to.
 _RADII = {
@@ -49,27 +52,30 @@ _RADII = {
 _ANY_BODY = ("rp", "rplanet", "rbody")
 
 
-def length_in_metres(unit: str | None, body: str, radius: float, *, argument: str) -> float:
+def length_in_metres(unit: str | None, body: str, radius: float | None, *, argument: str) -> float:
     """Give the length of one `unit` in metres.
 
     body: name of the run's body; radius: its published radius in metres, the length of `Rm`,
-    `R_E` and the like. Raises WrongUnit when the unit is missing, unknown, not a length, or the
-    radius of another body; `argument` names the column or option in the message.
+    `R_E` and the like, None where nobody told it. Raises WrongUnit when the unit is missing,
+    unknown, not a length, or the radius of another body; `argument` names the column or option
+    in the message.
     """
     if unit is None or not unit.strip():
         raise WrongUnit(f"{argument} has no unit; give one, such as 'km'", argument=argument)
     name = unit.strip().lower().replace("_", "")
-    if name in _ANY_BODY:
-        return radius
-    if name in _RADII:
-        if body in _RADII[name]:
-            return radius
+    if name not in _RADII and name not in _ANY_BODY:
+        return factor(unit, "m", argument=argument)
+    if body not in _RADII.get(name, (body,)):
         named = " or ".join(_RADII[name])
         raise WrongUnit(
-            f"unit '{unit}' of {argument} is the radius of {named}, but the run's body is {body}",
+            f"unit '{unit}' of {argument} is the radius of {named}, but the body is {body}",
             argument=argument,
         )
-    return factor(unit, "m", argument=argument)
+    if radius is None:
+        raise WrongUnit(
+            f"{argument} is in radii of {body}, whose length is not told", argument=argument
+        )
+    return radius
 
 
 @lru_cache(maxsize=1024)
@@ -118,15 +124,18 @@ def _parse(unit: str, argument: str):  # type: ignore[no-untyped-def]  # astropy
     if match := _NUMBER.fullmatch(text):
         number = float(match[1]) * 10.0 ** int(match[2] or 0)
         text = match[3]
+    unknown = WrongUnit(f"unit '{unit[:40]}' of {argument} is not known", argument=argument)
+    if not 0.0 < number < math.inf:
+        raise unknown
     try:
         return number, units.Unit(text, format="vounit")
     except (ValueError, TypeError) as err:
-        raise WrongUnit(f"unit '{unit}' of {argument} is not known", argument=argument) from err
+        raise unknown from err
 
 
 def quantity(text: str, to: str, *, argument: str) -> float:
     """Read a number with its unit, such as '3390 km', and give it in the unit `to`."""
-    match = re.fullmatch(r"\s*([+-]?[0-9.]+(?:[eE][+-]?\d+)?)\s+(\S.*)", text)
+    match = _QUANTITY.fullmatch(text)
     if match is None:
         raise WrongUnit(
             f"{argument} wants a number and a unit, such as '1 {to}'; got '{text}'",

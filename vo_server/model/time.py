@@ -50,6 +50,17 @@ def print_time(moment: np.datetime64) -> str:
     return f"{head}.{fraction.rstrip('0').ljust(3, '0')}Z"
 
 
+def print_times(moments: Times) -> list[str]:
+    """Write many times; see `print_time`. A missing one (NaT) is empty text."""
+    whole = moments.astype("datetime64[ns]")
+    texts = [f"{text}Z" for text in np.datetime_as_string(whole, unit="ms").tolist()]
+    for i in np.flatnonzero(np.isnat(whole)):
+        texts[i] = ""
+    for i in np.flatnonzero(whole.astype("datetime64[ms]") != whole):
+        texts[i] = texts[i] and print_time(whole[i])
+    return texts
+
+
 @dataclass(frozen=True, slots=True)
 class TimeInterval:
     """Half-open interval [start, stop) of datetime64[ns] UTC."""

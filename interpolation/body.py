@@ -1,0 +1,61 @@
+"""The sphere of a planet or moon, and which points and stencils it holds."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from interpolation.locate import Plan, nearest_nodes
+from interpolation.rectilinear import Floats
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Sphere:
+    """A sphere, centre (3,) and radius in the unit of the axes; its surface is outside it.
+
+    Raises ValueError if the centre is not three finite numbers or the radius not positive
+    and finite.
+    """
+
+    centre: tuple[float, float, float]
+    radius: float
+
+    def __post_init__(self) -> None:
+        if np.shape(self.centre) != (3,) or not np.isfinite(self.centre).all():
+            raise ValueError(f"centre is {self.centre}; three finite numbers are wanted")
+        if not 0 < self.radius < np.inf:
+            raise ValueError(f"radius is {self.radius}; it must be positive and finite")
+
+
+def inside_body(points: Floats, body: Sphere) -> Mask:
+    """Say which of the points (n, 3) lie inside the body, as (n,) bool."""
+    with np.errstate(over="ignore"):
+        squares = (points - np.asarray(body.centre)) ** 2
+        return _within(squares[:, 0], squares[:, 1], squares[:, 2], body)
+
+
+def touches_body(plan: Plan, body: Sphere, method: str) -> Mask:
+    """Say whose stencil has a node inside the body, as (n,) bool; points outside have none.
+
+    The stencil of 'linear' is the eight corners of the cell, that of 'nearest' the node
+    the value is taken from.
+    """
+    with np.errstate(over="ignore"):
+        squares = [
+            (nodes - centre) ** 2
+            for nodes, centre in zip(plan.grid.ascending, body.centre, strict=True)
+        ]
+        if method == "nearest":
+            index = nearest_nodes(plan.index, plan.fraction)
+        else:
+            # The nearest corner of a cell is the nearer of its two nodes along every axis.
+            index = plan.index
+            squares = [np.minimum(square[:-1], square[1:]) for square in squares]
+        x, y, z = (square[cell] for square, cell in zip(squares, index, strict=True))
+        return _within(x, y, z, body) & plan.inside
+
+
+def _within(x: Floats, y: Floats, z: Floats, body: Sphere) -> Mask:
+    return x + y + z < body.radius**2

@@ -1,0 +1,260 @@
+import tracemalloc
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.interpolate import RegularGridInterpolator
+
+from interpolation.gather import BLOCK, gather
+from interpolation.locate import locate
+from interpolation.rectilinear import Grid
+
+Floats = npt.NDArray[np.float64]
+Values = npt.NDArray[Any]
+
+Method = Literal["linear", "nearest"]
+METHODS: tuple[Method, ...] = ("linear", "nearest")
+TYPES = ("<f8", ">f8", "<f4", ">f4", "<f2", "<i8", ">i4", "<i2", "u1", "<u8", "?")
+EPS = np.finfo(np.float64).eps
+
+
+def bits(values: npt.ArrayLike) -> npt.NDArray[np.uint64]:
+    """Bit patterns as float64, with all NaNs alike."""
+    numbers = np.array(values, dtype=np.float64)
+    numbers[np.isnan(numbers)] = np.nan
+    return numbers.view(np.uint64)
+
+
+def scipy_says(grid: Grid, values: Values, points: Floats, method: Method) -> Floats:
+    # On a descending axis SciPy forgets to make integers real, and then cannot store NaN.
+    numbers = values if values.dtype.kind == "f" else values.astype(np.float64)
+    interpolator = RegularGridInterpolator(
+        grid.axes, numbers, method=method, bounds_error=False, fill_value=np.nan
+    )
+    with np.errstate(all="ignore"):
+        return np.asarray(interpolator(points), dtype=np.float64)
+
+
+def assert_as_scipy(grid: Grid, values: Values, points: Floats, method: Method) -> None:
+    (ours,) = gather(locate(grid, points), [values], method)
+    theirs = scipy_says(grid, values, points, method)
+    np.testing.assert_array_equal(ours, theirs)
+    np.testing.assert_array_equal(bits(ours), bits(theirs))
+
+
+@st.composite
+def axes(draw: st.DrawFn) -> Floats:
+    nodes = draw(
+        st.lists(
+            st.floats(-1e12, 1e12) | st.integers(-5, 5).map(float),
+            min_size=2,
+            max_size=6,
+            unique=True,
+        )
+    )
+    return np.array(sorted(nodes, reverse=draw(st.booleans())))
+
+
+@st.composite
+def grids(draw: st.DrawFn) -> Grid:
+    return Grid(draw(axes()), draw(axes()), draw(axes()))
+
+
+def in_memory(values: Values, order: str) -> Values:
+    """The same variable, laid out in another way."""
+    if order == "transposed":
+        return values.transpose(2, 0, 1).copy().transpose(1, 2, 0)
+    if order == "backwards":
+        return values[::-1, :, ::-1].copy()[::-1, :, ::-1]
+    if order == "interleaved":
+        return np.stack([values, values], axis=-1)[..., 1]
+    if order == "trimmed":
+        return np.pad(values, 1)[1:-1, 1:-1, 1:-1]
+    if order == "record":
+        records = np.zeros(values.shape, dtype=[("flag", "u1"), ("value", values.dtype)])
+        records["value"] = values
+        return records["value"]
+    return values
+
+
+ORDERS = ("plain", "transposed", "backwards", "interleaved", "trimmed", "record")
+
+
+@st.composite
+def variables(draw: st.DrawFn, shape: tuple[int, int, int]) -> Values:
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    values = random.normal(scale=draw(st.sampled_from([1e-3, 50.0])), size=shape)
+    kind = np.dtype(draw(st.sampled_from(TYPES)))
+    if kind.kind in "fi":
+        if kind.kind == "f" and draw(st.booleans()):
+            odd = random.random(shape) < 0.3
+            values[odd] = random.choice([np.nan, np.inf, -np.inf, 0.0, -0.0], size=odd.sum())
+        cast = values.astype(kind)
+    else:
+        cast = np.abs(values).astype(kind)
+    cast = in_memory(cast, draw(st.sampled_from(ORDERS)))
+    cast.flags.writeable = draw(st.booleans())
+    return cast
+
+
+@st.composite
+def places(draw: st.DrawFn, grid: Grid, number: int) -> Floats:
+    """Points on nodes, edges, faces and midway, inside, just outside, far off and not finite."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    columns = []
+    for axis in grid.ascending:
+        low = random.integers(0, len(axis) - 1, number)
+        inside = axis[low] + random.random(number) * (axis[low + 1] - axis[low])
+        choices = [
+            axis[random.integers(0, len(axis), number)],
+            np.nextafter(axis[low], np.inf),
+            np.nextafter(axis[low + 1], -np.inf),
+            axis[low] + 0.5 * (axis[low + 1] - axis[low]),
+            np.full(number, axis[-1]),
+            inside,
+            inside,
+            inside,
+        ]
+        if draw(st.booleans()):
+            choices += [
+                np.nextafter(np.full(number, axis[0]), -np.inf),
+                np.nextafter(np.full(number, axis[-1]), np.inf),
+                np.full(number, np.nan),
+                random.choice([np.inf, -np.inf, 1e300, -1e300], number),
+            ]
+        columns.append(np.choose(random.integers(0, len(choices), number), choices))
+    return np.stack(columns, axis=1)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(st.data())
+def test_values_are_those_of_scipy_to_the_bit(data: st.DataObject) -> None:
+    grid = data.draw(grids())
+    values = data.draw(variables(grid.shape))
+    points = data.draw(places(grid, data.draw(st.sampled_from([1, 2, 40]))))
+    assert_as_scipy(grid, values, points, data.draw(st.sampled_from(METHODS)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("order", ORDERS)
+def test_every_type_and_memory_order_is_read_right(method: Method, kind: str, order: str) -> None:
+    random = np.random.default_rng(7)
+    grid = Grid(
+        np.array([-1.0, 0.0, 0.25, 2.0]), np.array([9.0, 5.0, 3.0]), np.array([0.0, -1.0, -8.0])
+    )
+    values = in_memory(random.integers(0, 100, grid.shape).astype(kind), order)
+    points = random.uniform(grid.lower - 0.1, grid.upper + 0.1, size=(200, 3))
+    assert_as_scipy(grid, values, points, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_sign_of_zero_is_that_of_scipy(method: Method) -> None:
+    grid = Grid(np.arange(3.0), np.arange(3.0), np.arange(3.0))
+    points = np.random.default_rng(0).uniform(0, 2, size=(20, 3))
+    assert_as_scipy(grid, np.full(grid.shape, -0.0), points, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_variables_of_unlike_layout_share_one_plan(method: Method) -> None:
+    random = np.random.default_rng(1)
+    grid = Grid(np.arange(4.0), np.arange(5.0)[::-1], np.arange(6.0))
+    plain = random.normal(size=grid.shape)
+    many = [in_memory(plain * n, order) for n, order in enumerate(ORDERS)]
+    many.append((plain * 9).astype(">f4"))
+    points = random.uniform(0, 3, size=(50, 3))
+    together = gather(locate(grid, points), many, method)
+    assert together.dtype == np.float64
+    for row, values in zip(together, many, strict=True):
+        np.testing.assert_array_equal(bits(row), bits(scipy_says(grid, values, points, method)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_blocks_of_points_leave_no_seam(method: Method) -> None:
+    random = np.random.default_rng(2)
+    grid = Grid(*(np.cumsum(random.random(12)) for _ in range(3)))
+    values = random.normal(size=grid.shape).astype(np.float32)
+    points = random.uniform(grid.lower, grid.upper, size=(2 * BLOCK + 1, 3))
+    assert_as_scipy(grid, values, points, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_big_endian_file_is_read_in_place(method: Method, tmp_path: Path) -> None:
+    random = np.random.default_rng(3)
+    axis = np.linspace(-1.0, 1.0, 100)
+    grid = Grid(axis, axis[::-1], axis)
+    path = tmp_path / "cube"
+    cube = random.normal(size=grid.shape).astype(">f8")
+    path.write_bytes(b"\0" * 4 + cube.tobytes())
+    values = np.memmap(path, dtype=">f8", mode="r", offset=4, shape=grid.shape)
+    points = random.uniform(-1, 1, size=(500, 3))
+    assert_as_scipy(grid, values, points, method)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_no_variable_is_copied_whole(method: Method, order: str) -> None:
+    axis = np.linspace(-1.0, 1.0, 80)
+    grid = Grid(axis, axis, axis[::-1])
+    values = in_memory(np.ones(grid.shape, dtype=">f8"), order)
+    plan = locate(grid, np.zeros((1000, 3)))
+    tracemalloc.start()
+    gather(plan, [values], method)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 80**3 * 8 / 4
+
+
+@settings(derandomize=True, deadline=None, max_examples=50)
+@given(st.integers(0, 2**32))
+def test_trilinear_polynomials_are_exact_to_a_few_ulp(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    factors = random.normal(size=(2, 2, 2))
+    unit = Grid(*(np.unique([0.0, 1.0, *random.random(random.integers(5))]) for _ in range(3)))
+    nodes = np.stack(np.meshgrid(*unit.axes, indexing="ij"), axis=-1)
+
+    def polynomial(points: Floats) -> Floats:
+        x, y, z = np.moveaxis(points, -1, 0)
+        return np.asarray(np.polynomial.polynomial.polyval3d(x, y, z, factors))
+
+    points = random.random((100, 3))
+    (values,) = gather(locate(unit, points), [polynomial(nodes)], "linear")
+    assert np.abs(values - polynomial(points)).max() <= 8 * EPS * np.abs(factors).sum()
+
+
+def test_outside_and_bad_points_are_nan() -> None:
+    grid = Grid(np.arange(3.0), np.arange(3.0), np.arange(3.0))
+    plan = locate(grid, [[1.0, 1.0, 1.0], [1.0, 1.0, 2.5], [np.nan, 1.0, 1.0], [np.inf, 0, 0]])
+    values = gather(plan, [np.ones(grid.shape), np.zeros(grid.shape, dtype="i4")], "nearest")
+    np.testing.assert_array_equal(values, [[1.0] + [np.nan] * 3, [0.0] + [np.nan] * 3])
+
+
+def test_no_points_and_no_variables_give_empty_results() -> None:
+    grid = Grid(np.arange(2.0), np.arange(2.0), np.arange(2.0))
+    assert gather(locate(grid, np.empty((0, 3))), [np.ones(grid.shape)], "linear").shape == (1, 0)
+    assert gather(locate(grid, np.ones((4, 3))), [], "linear").shape == (0, 4)
+
+
+def test_an_unknown_method_is_refused_by_name() -> None:
+    grid = Grid(np.arange(2.0), np.arange(2.0), np.arange(2.0))
+    with pytest.raises(ValueError, match="method is 'quintic'; it must be one of linear, nearest"):
+        gather(locate(grid, np.ones((1, 3))), [np.ones(grid.shape)], "quintic")
+
+
+@pytest.mark.parametrize(
+    ("values", "fault"),
+    [
+        (np.ones((2, 2, 3)), r"shape \(2, 2, 3\); the grid has \(2, 2, 2\)"),
+        (np.ones((2, 2, 2, 1)), "shape"),
+        (np.ones((2, 2, 2), dtype=complex), "complex128; real numbers"),
+        (np.full((2, 2, 2), "a"), "real numbers"),
+    ],
+)
+def test_a_variable_that_does_not_fit_is_refused(values: Values, fault: str) -> None:
+    grid = Grid(np.arange(2.0), np.arange(2.0), np.arange(2.0))
+    with pytest.raises(ValueError, match=fault):
+        gather(locate(grid, np.ones((1, 3))), [values], "linear")

@@ -1,0 +1,336 @@
+import tracemalloc
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from interpolation import streamline
+from interpolation.body import Sphere
+from interpolation.rectilinear import Grid
+from interpolation.sample import sample
+from interpolation.streamline import EndReason, Lines, TraceLimits, trace
+
+Floats = npt.NDArray[np.float64]
+Box = tuple[tuple[float, float, float], tuple[float, float, float]]
+
+EVERYWHERE = ((-np.inf,) * 3, (np.inf,) * 3)
+BOX = ((-5.0, -5.0, -5.0), (5.0, 5.0, 5.0))
+
+
+def uniform(points: Floats) -> Floats:
+    return np.broadcast_to([3.0, 4.0, 0.0], points.shape)
+
+
+def along_x(points: Floats) -> Floats:
+    return np.broadcast_to([1e-9, 0.0, 0.0], points.shape)
+
+
+def rotation(points: Floats) -> Floats:
+    return np.stack([-points[:, 1], points[:, 0], np.zeros(len(points))], axis=1)
+
+
+def dipole(points: Floats) -> Floats:
+    """A dipole along z, 1 at the equator of the unit sphere."""
+    x, y, z = points.T
+    r2 = x**2 + y**2 + z**2
+    field: Floats = np.stack([3 * x * z, 3 * y * z, 3 * z**2 - r2], axis=1) / r2[:, None] ** 2.5
+    return field
+
+
+def sampled(
+    field: Callable[[Floats], Floats], grid: Grid, body: Sphere | None = None
+) -> Callable[[Floats], Floats]:
+    nodes = np.stack(np.meshgrid(*grid.axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    with np.errstate(all="ignore"):
+        components = [np.ascontiguousarray(part).reshape(grid.shape) for part in field(nodes).T]
+    return lambda points: sample(grid, components, points, body=body)[0].T
+
+
+def line(lines: Lines, number: int = 0) -> Floats:
+    return lines.points[lines.offsets[number] : lines.offsets[number + 1]]
+
+
+def shell_error(points: Floats) -> float:
+    """How far points of one line are from r = L sin^2(theta), relative to L of the first."""
+    r2 = (points**2).sum(axis=1)
+    shell = r2**1.5 / (points[:, 0] ** 2 + points[:, 1] ** 2)
+    return float(np.abs(shell / shell[0] - 1).max())
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_line_of_a_uniform_field_is_straight(direction: int) -> None:
+    seeds = [[0.0, 0.0, 0.0], [1.0, 2.0, 3.0]]
+    lines = trace(uniform, seeds, TraceLimits(0.5, 4), direction, domain=EVERYWHERE)
+    np.testing.assert_array_equal(lines.offsets, [0, 5, 10])
+    for number, seed in enumerate(seeds):
+        way = direction * 0.5 * np.arange(5)[:, None] * [0.6, 0.8, 0.0]
+        np.testing.assert_allclose(line(lines, number), seed + way, atol=1e-14)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MAX_STEPS] * 2)
+
+
+def test_a_circle_of_a_rigid_rotation_closes() -> None:
+    steps = 200
+    limits = TraceLimits(2 * np.pi / steps, steps)
+    circle = line(trace(rotation, [[1.0, 0.0, 2.0]], limits, 1, domain=EVERYWHERE))
+    assert len(circle) == steps + 1
+    np.testing.assert_allclose(circle[-1], circle[0], atol=1e-7)
+    np.testing.assert_allclose(np.hypot(*circle[:, :2].T), 1.0, atol=1e-7)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+def test_the_error_on_a_dipole_line_falls_with_the_fourth_power_of_the_step(
+    direction: int,
+) -> None:
+    def error(steps: int) -> float:
+        lines = trace(
+            dipole, [[2.0, 1.0, 0.0]], TraceLimits(2.0 / steps, steps), direction, domain=EVERYWHERE
+        )
+        return shell_error(line(lines))
+
+    coarse, fine = error(20), error(40)
+    assert 13 < coarse / fine < 19
+    assert fine < 1e-6
+
+
+def test_dipole_lines_through_a_grid_keep_their_shell() -> None:
+    axis = np.linspace(-5.0, 5.0, 101)
+    grid = Grid(axis, axis, axis[::-1])
+    angle = np.linspace(0, 2 * np.pi, 12, endpoint=False)
+    shell = np.linspace(2.5, 4.0, 12)
+    seeds = np.stack([shell * np.cos(angle), shell * np.sin(angle), 0 * angle], axis=1)
+    limits = TraceLimits(step=0.05, max_steps=1000, radius=1.0)
+    field = sampled(dipole, grid, Sphere((0.0, 0.0, 0.0), 0.5))
+    for direction in (1, -1):
+        lines = trace(field, seeds, limits, direction, domain=(grid.lower, grid.upper))
+        np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY] * 12)
+        assert max(shell_error(line(lines, number)) for number in range(12)) < 5e-3
+        # North along the field at the equator is against it, for the moment points to +z.
+        assert (np.sign(lines.points[lines.offsets[1:] - 1, 2]) == -direction).all()
+        last = np.linalg.norm(lines.points[lines.offsets[1:] - 1], axis=1)
+        assert ((last >= 1.0) & (last < 1.06)).all()
+
+
+def test_back_and_forth_leads_to_the_seed() -> None:
+    limits = TraceLimits(0.02, 100)
+    there = trace(dipole, [[2.0, 0.0, 0.5]], limits, 1, domain=EVERYWHERE)
+    back = trace(dipole, there.points[-1:], limits, -1, domain=EVERYWHERE)
+    np.testing.assert_allclose(back.points[::-1], there.points, atol=1e-7)
+
+
+def test_only_the_direction_of_the_vector_counts() -> None:
+    def at_scale(scale: float) -> Floats:
+        def vector(points: Floats) -> Floats:
+            return scale * rotation(points)
+
+        seeds = [[1.0, 0.0, 0.0]]
+        return trace(vector, seeds, TraceLimits(0.25, 8), 1, domain=EVERYWHERE).points
+
+    np.testing.assert_array_equal(at_scale(2.0**-700), at_scale(1.0))
+    np.testing.assert_array_equal(at_scale(2.0**700), at_scale(1.0))
+
+
+def test_a_step_out_of_the_domain_is_not_taken() -> None:
+    lines = trace(along_x, [[4.0, 0, 0], [-4.9, 0, 0]], TraceLimits(0.75, 3), 1, domain=BOX)
+    np.testing.assert_array_equal(line(lines), [[4.0, 0, 0], [4.75, 0, 0]])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN, EndReason.MAX_STEPS])
+
+
+def test_a_step_that_ends_on_the_face_is_taken() -> None:
+    lines = trace(along_x, [[4.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
+    np.testing.assert_array_equal(lines.points[-1], [5.0, 0, 0])
+
+
+def test_a_slope_missing_outside_the_domain_ends_a_line_there() -> None:
+    axis = np.linspace(-5.0, 5.0, 11)
+    field = sampled(along_x, Grid(axis, axis, axis))
+    lines = trace(field, [[4.0, 0, 0]], TraceLimits(0.75, 9), 1, domain=BOX)
+    np.testing.assert_array_equal(lines.points, [[4.0, 0, 0], [4.75, 0, 0]])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN])
+
+
+def test_a_step_out_of_the_region_is_not_taken() -> None:
+    limits = TraceLimits(0.5, 9, region=((-1.0, -1.0, -1.0), (1.2, 1.0, 1.0)))
+    lines = trace(along_x, [[0.0, 0, 0]], limits, 1, domain=BOX)
+    np.testing.assert_array_equal(lines.points[-1], [1.0, 0, 0])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_REGION])
+
+
+def test_a_step_into_the_body_is_not_taken() -> None:
+    limits = TraceLimits(0.5, 99, radius=1.0, centre=(3.25, 0.0, 0.0))
+    lines = trace(along_x, [[0.0, 0, 0]], limits, 1, domain=BOX)
+    np.testing.assert_array_equal(lines.points[-1], [2.0, 0, 0])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY])
+
+
+def test_a_slope_missing_inside_the_body_ends_a_line_there() -> None:
+    def hollow(points: Floats) -> Floats:
+        return np.where(points[:, :1] > 2.0, np.nan, along_x(points))
+
+    limits = TraceLimits(0.5, 99, radius=1.0, centre=(3.0, 0.0, 0.0))
+    lines = trace(hollow, [[0.1, 0, 0]], limits, 1, domain=BOX)
+    np.testing.assert_allclose(lines.points[-1], [1.6, 0, 0])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY])
+
+
+@pytest.mark.parametrize("hole", [np.nan, np.inf])
+def test_a_slope_missing_inside_the_domain_is_masked(hole: float) -> None:
+    def holed(points: Floats) -> Floats:
+        vectors = along_x(points).copy()
+        vectors[points[:, 0] > 1.2, 2] = hole
+        return vectors
+
+    lines = trace(holed, [[0.0, 0, 0], [-4.0, 0, 0]], TraceLimits(0.5, 4), 1, domain=BOX)
+    np.testing.assert_array_equal(line(lines), [[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MASKED, EndReason.MAX_STEPS])
+
+
+def test_a_hole_narrower_than_a_step_is_not_jumped() -> None:
+    def slit(points: Floats) -> Floats:
+        return np.where(np.abs(points[:, :1] - 1.25) < 0.1, np.nan, along_x(points))
+
+    lines = trace(slit, [[0.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
+    np.testing.assert_array_equal(lines.points[-1], [1.0, 0, 0])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MASKED])
+
+
+def test_a_null_point_ends_a_line() -> None:
+    def stagnant(points: Floats) -> Floats:
+        return along_x(points) * (points[:, :1] < 1.0)
+
+    lines = trace(stagnant, [[0.0, 0, 0], [2.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
+    np.testing.assert_array_equal(line(lines, 0), [[0.0, 0, 0], [0.5, 0, 0]])
+    np.testing.assert_array_equal(line(lines, 1), [[2.0, 0, 0]])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.NULL_FIELD] * 2)
+
+
+@pytest.mark.parametrize(
+    "seed",
+    [
+        (6.0, 0.0, 0.0),
+        (np.nan, 0.0, 0.0),
+        (0.0, np.inf, 0.0),
+        (2.0, 0.5, 0.0),
+        (0.0, 4.5, 0.0),
+        (0.0, 0.0, -2.0),
+    ],
+    ids=["outside", "nan", "infinite", "in the body", "out of region", "masked"],
+)
+@pytest.mark.parametrize("domain", [BOX, EVERYWHERE])
+def test_a_bad_seed_is_a_line_of_one_point(seed: tuple[float, float, float], domain: Box) -> None:
+    def holed(points: Floats) -> Floats:
+        return np.where(points[:, 2:] < -1.0, np.nan, along_x(points))
+
+    limits = TraceLimits(
+        0.5, 2, radius=1.0, centre=(2.0, 0.0, 0.0), region=((-5.0, -4.0, -5.0), (5.0, 4.0, 5.0))
+    )
+    lines = trace(holed, [(-4.0, 0.0, 0.0), seed, (-3.0, 0.0, 0.0)], limits, 1, domain=domain)
+    np.testing.assert_array_equal(lines.offsets, [0, 3, 4, 7])
+    np.testing.assert_array_equal(line(lines, 1), [seed])
+    np.testing.assert_array_equal(
+        lines.reasons, [EndReason.MAX_STEPS, EndReason.BAD_SEED, EndReason.MAX_STEPS]
+    )
+
+
+@pytest.mark.parametrize("coordinate", [np.nan, np.inf, -np.inf])
+def test_a_seed_that_is_no_place_is_bad_even_without_walls(coordinate: float) -> None:
+    lines = trace(along_x, [[0.0, coordinate, 0]], TraceLimits(0.5, 9), 1, domain=EVERYWHERE)
+    np.testing.assert_array_equal(lines.points, [[0.0, coordinate, 0]])
+    np.testing.assert_array_equal(lines.reasons, [EndReason.BAD_SEED])
+
+
+@settings(derandomize=True, deadline=None, max_examples=25)
+@given(st.integers(0, 2**32), st.integers(1, 9), st.integers(1, 30))
+def test_a_line_does_not_depend_on_its_neighbours(seed: int, number: int, chunk: int) -> None:
+    axis = np.linspace(-5.0, 5.0, 21)
+    grid = Grid(axis, axis, axis)
+    field = sampled(dipole, grid, Sphere((0.0, 0.0, 0.0), 0.8))
+    seeds = np.random.default_rng(seed).uniform(-5.5, 5.5, size=(number, 3))
+    limits = TraceLimits(0.3, 40, radius=1.0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(streamline, "_CHUNK", chunk)
+        together = trace(field, seeds, limits, 1, domain=(grid.lower, grid.upper))
+    for i in range(number):
+        alone = trace(field, seeds[i : i + 1], limits, 1, domain=(grid.lower, grid.upper))
+        np.testing.assert_array_equal(line(together, i), alone.points)
+        assert together.reasons[i] == alone.reasons[0]
+
+
+def test_steps_never_taken_take_no_memory() -> None:
+    tracemalloc.start()
+    lines = trace(along_x, np.zeros((1000, 3)), TraceLimits(0.5, 10**9), 1, domain=BOX)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(lines.points) == 11_000
+    assert peak < 5e6
+
+
+def test_no_seeds_give_no_lines() -> None:
+    lines = trace(along_x, np.empty((0, 3)), TraceLimits(0.5, 3), 1, domain=BOX)
+    assert lines.points.shape == (0, 3)
+    np.testing.assert_array_equal(lines.offsets, [0])
+    assert lines.reasons.shape == (0,)
+
+
+def test_every_step_is_paid_for() -> None:
+    paid = []
+    trace(
+        along_x, np.zeros((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=lambda: paid.append(1)
+    )
+    assert len(paid) == 7
+
+
+def test_the_caller_can_stop_the_work() -> None:
+    class Spent(Exception):
+        pass
+
+    def broke() -> None:
+        raise Spent
+
+    with pytest.raises(Spent):
+        trace(along_x, np.zeros((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=broke)
+
+
+@pytest.mark.parametrize("step", [0.0, -1.0, np.nan, np.inf])
+def test_a_step_must_be_positive_and_finite(step: float) -> None:
+    with pytest.raises(ValueError, match="step is"):
+        TraceLimits(step, 10)
+
+
+def test_at_least_one_step_must_be_allowed() -> None:
+    with pytest.raises(ValueError, match="max_steps is 0"):
+        TraceLimits(1.0, 0)
+
+
+def test_the_sphere_of_a_limit_must_make_sense() -> None:
+    with pytest.raises(ValueError, match="radius is -1"):
+        TraceLimits(1.0, 1, radius=-1.0)
+    with pytest.raises(ValueError, match="centre is"):
+        TraceLimits(1.0, 1, radius=1.0, centre=(0.0, 0.0, np.nan))
+
+
+@pytest.mark.parametrize(
+    "region",
+    [
+        ((0.0, 0.0, 0.0), (1.0, 0.0, 1.0)),
+        ((0.0, 0.0, np.nan), (1.0, 1.0, 1.0)),
+        ((0.0, 0.0), (1.0, 1.0)),
+    ],
+)
+def test_a_region_must_be_a_box(region: Box) -> None:
+    with pytest.raises(ValueError, match="region is"):
+        TraceLimits(1.0, 1, region=region)
+    with pytest.raises(ValueError, match="domain is"):
+        trace(along_x, np.zeros((1, 3)), TraceLimits(1.0, 1), 1, domain=region)
+
+
+def test_a_direction_is_one_way_or_the_other() -> None:
+    with pytest.raises(ValueError, match="direction is 0; it must be 1 or -1"):
+        trace(along_x, np.zeros((1, 3)), TraceLimits(1.0, 1), 0, domain=BOX)
+
+
+def test_each_reason_has_a_label() -> None:
+    assert EndReason(3).label == "reached the body"
+    assert len({reason.label for reason in EndReason}) == len(EndReason) == 7

@@ -1,0 +1,74 @@
+"""Run files: what is read, and every kind of refusal by name."""
+
+from pathlib import Path
+
+import pytest
+
+from vo_server.errors import BadFile
+from vo_server.model.run import read_run
+
+_GOOD = """
+[run]
+id = "spase://MyLab/SimulationRun/A"
+model = "spase://MyLab/SimulationModel/M"
+body = "Mars"
+body_radius = "3390 km"
+frame = "MSO"
+
+[[run.outputs]]
+id = "spase://MyLab/NumericalOutput/A/H+"
+file = "a.nc"
+
+[[run.outputs.parameters]]
+name = "Density"
+source = "n"
+unit = "cm-3"
+"""
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_a_good_one(tmp_path: Path) -> None:
+    run = read_run(_write(tmp_path, _GOOD), "MyLab")
+    assert run.metres(run.body_radius) == 3.39e6
+    override = run.outputs[0].override("n")
+    assert override is not None
+    assert (override.name, override.unit) == ("Density", "cm-3")
+    assert run.outputs[0].override("Bx") is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ('frame = "MSO"', 'fraem = "MSO"', "run.fraem: unknown key"),
+        ('file = "a.nc"', 'fill = "a.nc"', "run.outputs.0.file: missing"),
+        ('file = "a.nc"', 'file = "../a.nc"', "inside the run's folder"),
+        ('file = "a.nc"', 'file = "/etc/passwd"', "inside the run's folder"),
+        ('"3390 km"', '"3390"', "body_radius"),
+        ('"3390 km"', '"3390 nT"', "body_radius"),
+        ("SimulationRun/A", "SimulationRun/A B", "run.id"),
+        ("MyLab/NumericalOutput", "Other/NumericalOutput", "found authority Other"),
+        ('name = "Density"', 'name = "De<nsity"', "run.outputs.0.parameters.0.name"),
+        ("[run]", "[run", "not valid TOML"),
+        (
+            "[[run.outputs.parameters]]",
+            '[[run.outputs]]\nid = "spase://MyLab/NumericalOutput/A/H+"\nfile = "b.nc"\n'
+            "[[run.outputs.parameters]]",
+            "is given twice",
+        ),
+    ],
+)
+def test_refusals_name_the_key(tmp_path: Path, old: str, new: str, reason: str) -> None:
+    assert old in _GOOD
+    with pytest.raises(BadFile) as caught:
+        read_run(_write(tmp_path, _GOOD.replace(old, new)), "MyLab")
+    assert reason in caught.value.message
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(BadFile, match="cannot be read"):
+        read_run(tmp_path / "run.toml", "MyLab")

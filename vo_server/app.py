@@ -1,0 +1,131 @@
+"""App: settings become plug-ins, and plug-ins one Starlette application."""
+
+import logging
+import os
+import secrets
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from vo_server import plugins
+from vo_server.context import Context, fronts
+from vo_server.errors import Failure, Refusal
+from vo_server.settings import Settings, load
+from vo_server.signals import drain_on_signal
+from vo_server.streaming import Drain
+
+CONFIG_VARIABLE = "VO_CONFIG"
+
+_LOG_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_log = logging.getLogger(__name__)
+
+
+def from_environment() -> Drain:
+    """Build the application of the node file that VO_CONFIG names; for server processes."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    logging.getLogger("spyne").setLevel(logging.CRITICAL)
+    return build(load(Path(os.environ[CONFIG_VARIABLE])))
+
+
+def build(settings: Settings) -> Drain:
+    """Build the node as an ASGI application; raises BadArgument naming what is wrong in it."""
+    stop = threading.Event()
+    context = Context(settings, stop)
+    routes = [
+        Route("/healthz", _health(context)),
+        Route("/results/{name}", _result(context)),
+    ]
+    for front in fronts(settings):
+        routes.extend(_guarded(front, route) for route in front.routes(context))
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        drain_on_signal(drain)
+        await context.work(context.registry.all)
+        yield
+        context.close()
+
+    app = Starlette(
+        routes=routes,
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
+                allow_headers=["Content-Type", "SOAPAction"],
+            ),
+        ],
+        lifespan=lifespan,
+    )
+    drain = Drain(app, stop)
+    return drain
+
+
+def _guarded(front: Any, route: Route) -> Route:
+    """Let the front answer refusals of its own route, and name unforeseen errors by an id."""
+    endpoint: Endpoint = route.endpoint
+
+    async def guarded(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except Refusal as refusal:
+            answer: Response = front.refuse(request, refusal)
+        except Exception:  # noqa: BLE001  # the border: nothing unforeseen reaches the client
+            identity = secrets.token_hex(4)
+            _log.exception("internal error %s", identity)
+            failure = Failure(f"internal error {identity}; the node's operator finds it in the log")
+            answer = front.refuse(request, failure)
+        return answer
+
+    path = front.prefix + route.path
+    return Route(path, guarded, methods=list(route.methods or ["GET"]), name=route.name)
+
+
+def _health(context: Context) -> Endpoint:
+    async def health(request: Request) -> Response:
+        """Tell operators that the node answers, and how much it serves."""
+        resources = await context.work(context.registry.all)
+        return JSONResponse(
+            {
+                "status": "ok",
+                "version": version("vo-server"),
+                "resources": len(resources),
+                "refused": len(context.registry.refused()),
+            }
+        )
+
+    return health
+
+
+def _result(context: Context) -> Endpoint:
+    async def result(request: Request) -> Response:
+        """Send a kept result: by name only, whatever else the URL says."""
+        name = request.path_params["name"]
+        path = context.results.path(name)
+        if path is None:
+            return PlainTextResponse(
+                f"no such result; results are kept {context.settings.results.days:g} days\n", 404
+            )
+        extension = name.rpartition(".")[2]
+        return FileResponse(
+            path,
+            media_type=plugins.format_named(extension).media_type,
+            filename=name,
+            content_disposition_type="inline",
+            headers={"Cache-Control": "public, max-age=3600"},
+        )
+
+    return result

@@ -1,0 +1,260 @@
+"""Command line: `vo-server`; each command imports what it needs when it runs."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from vo_server.budget import Budget
+    from vo_server.model.trajectory import Trajectory
+    from vo_server.registry import Registry
+    from vo_server.settings import Settings
+
+_REFUSED = 1
+
+_config = click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="node.toml",
+    show_default=True,
+    help="Node file.",
+)
+_out = click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="File to write; its extension gives the format.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="vo-server", prog_name="vo-server")
+def cli() -> None:
+    """A Virtual Observatory node for space-plasma simulations."""
+
+
+@cli.command()
+@_config
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+def serve(config: Path, host: str, port: int, workers: int) -> None:
+    """Serve the node until SIGTERM or Ctrl-C."""
+    from vo_server import app, server
+
+    settings = _settings(config)
+    app.build(settings)  # what is wrong in the node file is said here, once, not by every worker
+    click.echo(f"listening on {host}:{port}; public URLs start with {settings.node.base_url}")
+    server.serve(config, host, port, workers)
+
+
+@cli.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo-node",
+    show_default=True,
+    help="Where the sample node is written.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option("--serve/--no-serve", default=True, help="Keep serving after the flight.")
+def demo(folder: Path, port: int, serve: bool) -> None:
+    """Write a sample node, fly a spacecraft through it over SOAP, and serve it."""
+    from vo_server.demo.show import show
+
+    show(folder, port, keep=serve)
+
+
+@cli.command()
+@_config
+def resources(config: Path) -> None:
+    """List what is served, and each refused file with its reason."""
+    from vo_server.model.resource import Kind
+
+    registry = _registry(_settings(config))
+    for resource in registry.all():
+        click.echo(f"{resource.kind:7} {resource.id}")
+        if resource.kind in (Kind.OUTPUT, Kind.ORBIT):
+            names = ", ".join(f"{p.name} [{p.unit or '-'}]" for p in resource.parameters)
+            click.echo(f"        frame {resource.frame}; {names}")
+        for remark in resource.remarks:
+            click.echo(f"        note: {remark}")
+    for refused in registry.refused():
+        click.echo(f"refused {refused.source}: {refused.reason}")
+
+
+@cli.command()
+def plugins() -> None:
+    """List the installed plug-ins."""
+    from vo_server import plugins as installed
+
+    for group in installed.GROUPS:
+        for name, point in installed.installed(group).items():
+            click.echo(f"{group.partition('.')[2]:10} {name:14} {point.value}")
+
+
+@cli.command()
+@click.argument("resource")
+@click.argument("trajectory")
+@_out
+@_config
+@click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
+@click.option("--method", type=click.Choice(["linear", "nearest"]), default="linear")
+def fly(  # one a command-line option
+    resource: str,
+    trajectory: str,
+    output: Path,
+    config: Path,
+    variables: tuple[str, ...],
+    method: Any,
+) -> None:
+    """Sample RESOURCE along TRAJECTORY, a file, a URL or the id of a served orbit."""
+    from vo_server import sampling
+    from vo_server.model.request import SampleRequest
+
+    settings = _settings(config)
+    registry = _registry(settings)
+    entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
+    budget = settings.limits.budget()
+    path = _trajectory(settings, registry, trajectory, resource=entry.resource, budget=budget)
+    names = sampling.parameter_names(entry.resource, variables, argument="variable")
+    source = sampling.source_of(entry, "RESOURCE")
+    request = SampleRequest(entry.resource, names, path, method)
+    _write(output, sampling.fly(request, source, budget, argument="TRAJECTORY"), len(path))
+
+
+@cli.command()
+@click.argument("resource")
+@click.argument("seeds")
+@_out
+@_config
+@click.option("--quantity", default="B", show_default=True, help="Vector to follow, B or U.")
+@click.option("--direction", type=click.Choice(["both", "forward", "backward"]), default="both")
+@click.option("--step", help="Step length with unit, such as '50 km' [default: half a cell].")
+@click.option("--max-steps", type=click.IntRange(min=1), default=1000, show_default=True)
+@click.option("--radius", help="Lines end below it, with unit [default: the run's boundary].")
+def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
+    resource: str,
+    seeds: str,
+    output: Path,
+    config: Path,
+    quantity: str,
+    direction: Any,
+    step: str | None,
+    max_steps: int,
+    radius: str | None,
+) -> None:
+    """Trace lines of RESOURCE from SEEDS, a file, a URL or the id of a served orbit."""
+    from vo_server import lines, sampling, units
+    from vo_server.model.request import LineRequest
+
+    settings = _settings(config)
+    registry = _registry(settings)
+    wanted = [f"{quantity}{axis}" for axis in "xyz"]
+    entry = sampling.find_output(registry, resource, wanted, argument="RESOURCE")
+    budget = settings.limits.budget()
+    start = _trajectory(settings, registry, seeds, resource=entry.resource, budget=budget)
+    request = LineRequest(
+        entry.resource,
+        quantity,
+        start,
+        direction,
+        None if step is None else units.quantity(step, "m", argument="step"),
+        max_steps,
+        None if radius is None else units.quantity(radius, "m", argument="radius"),
+    )
+    source = sampling.source_of(entry, "RESOURCE")
+    _write(output, lines.follow(request, source, budget, argument="SEEDS"), None)
+
+
+def _settings(config: Path) -> "Settings":
+    from vo_server.settings import load
+
+    return load(config)
+
+
+def _registry(settings: "Settings") -> "Registry":
+    from vo_server.context import providers
+    from vo_server.registry import Registry
+
+    return Registry(providers(settings))
+
+
+def _trajectory(
+    settings: "Settings", registry: "Registry", given: str, *, resource: Any, budget: "Budget"
+) -> "Trajectory":
+    """Read a trajectory from a file, a URL, or a served orbit."""
+    from vo_server.context import read
+    from vo_server.errors import BadArgument
+    from vo_server.fetch import Fetcher
+    from vo_server.ports import OrbitSource
+    from vo_server.roles import trajectory
+
+    if given.startswith("spase://"):
+        entry = registry.get(given, argument="TRAJECTORY")
+        if not isinstance(entry.provider, OrbitSource):
+            raise BadArgument(f"{given} is no orbit", argument="TRAJECTORY")
+        return entry.provider.orbit(entry.resource, None)
+    body, name = resource.body, "TRAJECTORY"
+    place: dict[str, Any] = {"body": body.name, "radius": body.radius, "argument": name}
+    if "://" in given:
+        with Fetcher(settings.fetch).fetch(given, budget, argument=name) as fetched:
+            names = (fetched.name, fetched.media_type)
+            return trajectory(read(fetched.stream, names, budget, name), **place)
+    try:
+        with Path(given).open("rb") as stream:
+            return trajectory(read(stream, (given,), budget, name), **place)
+    except OSError as err:
+        raise BadArgument(f"cannot read {given}: {err.strerror}", argument=name) from err
+
+
+def _write(output: Path, tables: Iterator[Any], total: int | None) -> None:
+    """Write a stream in the format of the file's extension, with a progress bar on a terminal."""
+    from vo_server.errors import BadArgument
+    from vo_server.plugins import format_named
+
+    form = format_named(output.suffix)
+    partial = output.with_name(f".{output.name}.part")
+    try:
+        with partial.open("wb") as file, _progress(total) as advance:
+            file.writelines(form.write(advance(tables)))
+        partial.replace(output)
+    except OSError as err:
+        raise BadArgument(f"cannot write {output}: {err.strerror}", argument="output") from err
+    finally:
+        partial.unlink(missing_ok=True)
+    click.echo(f"wrote {output}", err=True)
+
+
+@contextmanager
+def _progress(total: int | None) -> Iterator[Any]:
+    """Give a function that passes table blocks on and moves a bar by their rows."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("rows", total=total)
+
+        def advance(tables: Iterator[Any]) -> Iterator[Any]:
+            for table in tables:
+                yield table
+                bar.advance(task, len(table))
+
+        yield advance
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line on stderr and exit status 1."""
+    from vo_server.errors import Refusal
+
+    try:
+        cli(standalone_mode=True)
+    except Refusal as refusal:
+        click.echo(f"vo-server: {refusal.message}", err=True)
+        sys.exit(_REFUSED)

@@ -1,0 +1,125 @@
+"""Context: what a front is given: registry, results, client tables, budgets, the thread border."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, BinaryIO, TypeVar
+from urllib.parse import urlsplit
+
+from vo_server import plugins
+from vo_server.budget import Budget
+from vo_server.errors import BadTable, UpstreamFailed
+from vo_server.fetch import Fetcher
+from vo_server.model.table import Table
+from vo_server.ports import Format, Provider, Site
+from vo_server.registry import Registry
+from vo_server.results import ResultStore
+from vo_server.settings import Settings
+from vo_server.streaming import Workers
+
+T = TypeVar("T")
+
+# First bytes of a table to the format that reads it; what they do not tell, the name does.
+_MAGIC = ((b"<", "votable"), (b"CDF", "netcdf"), (b"\x89HDF", "netcdf"))
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """A table given by a client: its blocks, and a digest that names its content."""
+
+    tables: Iterator[Table]
+    digest: str
+
+
+class Context:
+    """Everything a front works with; one a process, nothing shared between processes but files.
+
+    settings: of the node; registry: every resource; results: the store behind `/results/`.
+    """
+
+    def __init__(self, settings: Settings, stop: Event) -> None:
+        self.settings = settings
+        self.registry = Registry(providers(settings))
+        self.results = ResultStore(
+            settings.state / "results", settings.node.base_url, settings.results
+        )
+        self._fetcher = Fetcher(settings.fetch)
+        self._stop = stop
+        self._workers = Workers(settings.limits.concurrent)
+
+    def budget(self) -> Budget:
+        """Start the budget of one request; it ends when the node stops."""
+        return self.settings.limits.budget(self._stop)
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """Run synchronous work in a worker thread, a limited number at a time."""
+        return await self._workers.run(call)
+
+    def close(self) -> None:
+        """Begin no work any more."""
+        self._workers.close()
+
+    def url(self, path: str) -> str:
+        """Give the public URL of a path below `base_url`."""
+        return f"{self.settings.node.base_url}{path}"
+
+    @contextmanager
+    def table(self, url: str, budget: Budget, *, argument: str) -> Iterator[Given]:
+        """Open a table that a client names by URL; one of this node's own results comes from disk.
+
+        Raises what `Fetcher.fetch` raises, and BadTable where the content is no known table.
+        """
+        name = self.results.own(url)
+        if name is None:
+            with self._fetcher.fetch(url, budget, argument=argument) as fetched:
+                names = (fetched.name, fetched.media_type)
+                yield Given(read(fetched.stream, names, budget, argument), fetched.digest)
+            return
+        path = self.results.path(name)
+        if path is None:
+            raise UpstreamFailed(f"result {name} is no longer kept here", argument=argument)
+        with path.open("rb") as stream:
+            yield Given(read(stream, (name,), budget, argument), name)
+
+
+def providers(settings: Settings) -> list[Provider]:
+    """Construct the node's providers; raises BadArgument naming what is wrong with which."""
+    site = Site(settings.node.authority, settings.folder)
+    return [
+        plugins.build("vo_server.providers", provider.use, provider.options(), site)
+        for provider in settings.providers
+    ]
+
+
+def fronts(settings: Settings) -> list[Any]:
+    """Construct the node's fronts: those named, or every installed one."""
+    wanted = [(front.use, front.options()) for front in settings.fronts]
+    wanted = wanted or [(name, {}) for name in plugins.installed("vo_server.fronts")]
+    return [plugins.build("vo_server.fronts", name, options) for name, options in wanted]
+
+
+def read(stream: BinaryIO, names: Sequence[str], budget: Budget, argument: str) -> Iterator[Table]:
+    """Read a client's table in the format that its first bytes or its names tell."""
+    return _format(stream, names, argument).read(stream, budget)
+
+
+def _format(stream: BinaryIO, names: Iterable[str], argument: str) -> Format:
+    head = stream.read(64)
+    stream.seek(0)
+    known = plugins.formats()
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, name in _MAGIC:
+        if start.startswith(magic) and name in known:
+            return known[name]
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16: only XML comes in it
+        return known["votable"]
+    for name in names:
+        extension = urlsplit(name).path.rpartition(".")[2].lower()
+        for candidate in known.values():
+            if extension in candidate.extensions or name == candidate.media_type:
+                return candidate
+    raise BadTable(
+        f"{argument} gives no table in a known format ({', '.join(sorted(known))})",
+        argument=argument,
+    )

@@ -1,0 +1,112 @@
+"""The plug-in contract as callable checks: each gives findings, none when the word is kept."""
+
+import inspect
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from interpolation.status import Status
+from vo_server.errors import BadArgument, BadFile, Refusal
+from vo_server.model.resource import Kind, Resource
+from vo_server.ports import FieldSource, OrbitSource, Provider, Site
+
+_REFUSALS = (BadArgument("a test refusal", argument="test"), BadFile("a test failure"))
+
+
+def check_provider(plugin: type[Any], options: Mapping[str, Any], site: Site) -> list[str]:
+    """Construct a provider and check resources, fields and orbits; gives findings as sentences."""
+    findings = list(_options(plugin))
+    if findings:
+        return findings
+    provider = plugin(plugin.Options(**options), site)
+    if not isinstance(provider, Provider):
+        return ["it lacks resources() or refused()"]
+    resources = list(provider.resources())
+    if list(provider.resources()) != resources:
+        findings.append("resources() changes although nothing did")
+    if not isinstance(list(provider.refused()), list):
+        findings.append("refused() gives no sequence")
+    ids = [resource.id for resource in resources]
+    findings += [f"{id} is given twice" for id in sorted({i for i in ids if ids.count(i) > 1})]
+    for resource in resources:
+        findings += _resource(resource, site)
+        if resource.kind is Kind.OUTPUT and isinstance(provider, FieldSource):
+            findings += _field(provider, resource)
+        if resource.kind is Kind.ORBIT and isinstance(provider, OrbitSource):
+            findings += _orbit(provider, resource)
+    return findings
+
+
+def check_front(plugin: type[Any], options: Mapping[str, Any], context: Any) -> list[str]:
+    """Construct a front and check prefix, routes and refusals; gives findings as sentences."""
+    findings = list(_options(plugin))
+    if findings:
+        return findings
+    front = plugin(plugin.Options(**options))
+    if front.prefix and not (front.prefix.startswith("/") and not front.prefix.endswith("/")):
+        findings.append(f"prefix '{front.prefix}' must be empty or start, and not end, with '/'")
+    for route in front.routes(context):
+        if not route.path.startswith("/") and route.path:
+            findings.append(f"route '{route.path}' must start with '/'")
+        if not inspect.iscoroutinefunction(route.endpoint):
+            findings.append(f"the endpoint of '{route.path}' is not async")
+    for refusal in _REFUSALS:
+        answer = front.refuse(None, refusal)
+        if getattr(answer, "status_code", 0) < 400:
+            findings.append(f"refuse() answers {type(refusal).__name__} with no error status")
+        if refusal.message.encode() not in getattr(answer, "body", b""):
+            findings.append(f"refuse() does not tell what {type(refusal).__name__} says")
+    return findings
+
+
+def _options(plugin: type[Any]) -> Iterator[str]:
+    options = getattr(plugin, "Options", None)
+    config = getattr(options, "model_config", None)
+    if config is None:
+        yield "it has no Options class derived from pydantic's BaseModel"
+    elif config.get("extra") != "forbid":
+        yield "its Options do not forbid unknown keys"
+
+
+def _resource(resource: Resource, site: Site) -> Iterator[str]:
+    if not resource.id.startswith(f"spase://{site.authority}/"):
+        yield f"{resource.id} lies outside the authority {site.authority}"
+    if resource.kind is Kind.OUTPUT:
+        for what in ("frame", "body", "domain", "parent", "version", "parameters"):
+            if not getattr(resource, what):
+                yield f"{resource.id} has no {what}"
+        for parameter in resource.parameters:
+            if parameter.unit is None:
+                yield f"{parameter.name} of {resource.id} has no unit"
+
+
+def _field(provider: FieldSource, resource: Resource) -> Iterator[str]:
+    """Sample the middle of the domain, far outside it, and a position that is no number."""
+    if resource.domain is None:
+        return
+    lower, upper = np.asarray(resource.domain.lower), np.asarray(resource.domain.upper)
+    inside = lower + (upper - lower) * 0.37
+    points = np.array([inside, upper + 10.0 * (upper - lower), [np.nan, 0.0, 0.0]])
+    names = [parameter.name for parameter in resource.parameters]
+    try:
+        with provider.field(resource, names) as field:
+            values, status = field.sample(points, names, "linear")
+    except Refusal as err:
+        yield f"{resource.id} cannot be sampled: {err.message}"
+        return
+    if values.shape != (len(names), 3) or values.dtype != np.float64:
+        found = f"{values.dtype} {values.shape}"
+        yield f"{resource.id}: values are {found}, not float64 (names, points)"
+    elif not np.isnan(values[:, 1:]).all():
+        yield f"{resource.id}: values outside the domain, or at no position, are not NaN"
+    if list(status[1:]) != [Status.OUTSIDE, Status.BAD_INPUT]:
+        yield f"{resource.id}: status outside and at no position is {list(status[1:])}"
+
+
+def _orbit(provider: OrbitSource, resource: Resource) -> Iterator[str]:
+    trajectory = provider.orbit(resource, None)
+    if trajectory.positions.shape != (len(trajectory.table), 3):
+        yield f"{resource.id}: positions are {trajectory.positions.shape}"
+    if trajectory.frame is None:
+        yield f"{resource.id}: the orbit has no frame"

@@ -1,0 +1,169 @@
+"""Lines: field and flow lines of an output traced from seeds, as a stream of table blocks."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.streamline import EndReason, Lines, TraceLimits, trace
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
+from vo_server.frames import transform
+from vo_server.model.parameter import TEXT, Parameter
+from vo_server.model.request import LineRequest
+from vo_server.model.resource import Resource
+from vo_server.model.space import Points
+from vo_server.model.table import Constant, Header, Table
+from vo_server.ports import Field, FieldSource
+from vo_server.sampling import describe_resource
+
+_BLOCK = 16_384
+_SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
+_SIDE_NAMES = {1: "Forward", -1: "Backward"}
+_RK4_STAGES = 4
+_POSITION = tuple(
+    Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")
+)
+
+
+def components(resource: Resource, quantity: str, *, argument: str) -> tuple[str, str, str]:
+    """Give the names of a vector's components; raises UnknownParameter where one is missing."""
+    names = (f"{quantity}x", f"{quantity}y", f"{quantity}z")
+    known = {parameter.name for parameter in resource.parameters}
+    if not known >= set(names):
+        raise UnknownParameter(
+            f"{argument}: {resource.id} has no vector {', '.join(names)} to trace; "
+            f"it has {', '.join(sorted(known))}",
+            argument=argument,
+        )
+    return names
+
+
+def follow(
+    request: LineRequest, source: FieldSource, budget: Budget, *, argument: str = "seeds"
+) -> Iterator[Table]:
+    """Trace lines from every seed: Line_no, X, Y, Z, the vector and its length.
+
+    Line numbers count from 1 in the order of the seeds; all forward lines come first, then all
+    backward ones, each from its seed on. Constants give the end reason of each line by side.
+    Raises TooMuch, WrongFrame, BadArgument and what the provider raises, before the first block.
+    """
+    resource, seeds = request.resource, request.seeds
+    budget.allow("lines", len(seeds), argument=argument)
+    budget.allow("steps", request.max_steps, argument="MaxSteps")
+    if resource.frame is None:
+        raise WrongFrame(f"{resource.id} has no frame", argument=argument)
+    points = transform(seeds.positions, seeds.frame, resource.frame, argument=argument)
+    names = components(resource, request.quantity, argument="Variable")
+    with source.field(resource, names) as field:
+        limits = _limits(request, resource)
+        vector = _Vector(field, names, budget)
+        domain = (field.domain.lower, field.domain.upper)
+        sides = {
+            side: trace(vector, points, limits, side, domain=domain, spend=budget.spend)
+            for side in _SIDES[request.direction]
+        }
+        header = _header(request, limits, field, names, sides)
+        notes = _notes(sides)
+        total = sum(len(lines.points) for lines in sides.values())
+        done = 0
+        for lines in sides.values():
+            numbers = np.repeat(np.arange(1, len(points) + 1), np.diff(lines.offsets))
+            for start in range(0, len(lines.points), _BLOCK):
+                budget.spend()
+                block = slice(start, start + _BLOCK)
+                places = lines.points[block]
+                done += len(places)
+                columns = (numbers[block].astype(np.int32), *places.T, *vector.columns(places))
+                yield Table(header, columns, notes if done == total else ())
+
+
+@dataclass(slots=True)
+class _Vector:
+    """The vector field as the tracer wants it, counting what it is asked."""
+
+    field: Field
+    names: tuple[str, str, str]
+    budget: Budget
+    asked: int = 0
+
+    def __call__(self, points: Points) -> NDArray[np.float64]:
+        """Give the vectors (n, 3) at points (n, 3)."""
+        self.asked += len(points)
+        if self.asked > _RK4_STAGES * self.budget.points:
+            raise TooMuch(
+                f"the lines have more than {self.budget.points} points, this node's limit a "
+                "request; ask for fewer steps or seeds",
+                argument="MaxSteps",
+            )
+        return self.field.sample(points, self.names, "linear")[0].T
+
+    def columns(self, points: Points) -> tuple[NDArray[np.float64], ...]:
+        """Give components and length at points (n, 3)."""
+        values = self.field.sample(points, self.names, "linear")[0]
+        return (*values, np.sqrt(np.sum(values**2, axis=0)))
+
+
+def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
+    """Give what ends the lines; the run's inner boundary always does."""
+    step = request.step if request.step is not None else (resource.step or 0.0) / 2.0
+    boundary = resource.body.inner_boundary if resource.body else None
+    radii = [radius for radius in (request.radius, boundary) if radius]
+    region = request.region
+    try:
+        return TraceLimits(
+            step=step,
+            max_steps=request.max_steps,
+            radius=max(radii) if radii else None,
+            region=None if region is None else (region.lower, region.upper),
+        )
+    except ValueError as err:
+        raise BadArgument(str(err), argument="limits") from err
+
+
+def _header(
+    request: LineRequest,
+    limits: TraceLimits,
+    field: Field,
+    names: tuple[str, str, str],
+    sides: dict[int, Lines],
+) -> Header:
+    known = {parameter.name: parameter for parameter in field.parameters}
+    vector = tuple(known[name] for name in names)
+    total = Parameter(f"{request.quantity}tot", unit=vector[0].unit, ucd=vector[0].ucd)
+    reasons = tuple(
+        Constant(
+            Parameter(f"EndReason_{_SIDE_NAMES[side]}", TEXT, description="one word a line"),
+            " ".join(_word(reason) for reason in lines.reasons),
+        )
+        for side, lines in sides.items()
+    )
+    lengths = [("StepSize", limits.step)]
+    if limits.radius is not None:
+        lengths.append(("StopCondition_Radius", limits.radius))
+    constants = tuple(Constant(Parameter(name, unit="m"), value) for name, value in lengths)
+    frame = request.seeds.frame
+    lines = [*describe_resource(request.resource), f"Lines of: {request.quantity}"]
+    if frame is None:
+        lines.append(f"Input: states no frame; positions taken in {request.resource.frame}")
+    return Header(
+        (Parameter("Line_no", np.dtype(np.int32)), *_POSITION, *vector, total),
+        name=f"{request.resource.id.rpartition('/')[2]} lines",
+        description="\n".join(lines),
+        constants=(*constants, *reasons),
+    )
+
+
+def _notes(sides: dict[int, Lines]) -> tuple[tuple[str, str], ...]:
+    """Count lines by side and end reason."""
+    return tuple(
+        (f"lines {_SIDE_NAMES[side].lower()} {_word(reason)}", str(count))
+        for side, lines in sides.items()
+        for reason, count in zip(*np.unique(lines.reasons, return_counts=True), strict=True)
+    )
+
+
+def _word(reason: int) -> str:
+    """Give an end reason as one word."""
+    return EndReason(int(reason)).label.replace(" ", "-")

@@ -1,0 +1,144 @@
+"""Run file: what the files of one simulation run cannot tell, as people write it in `run.toml`."""
+
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from vo_server.errors import BadFile, Refusal
+from vo_server.units import quantity
+
+RUN_FILE = "run.toml"
+_ID = r"^spase://[A-Za-z0-9_.-]+/[A-Za-z0-9]+/[^\s?#\\]+$"
+
+
+def _inside(name: str) -> str:
+    """Refuse file names that lead out of the run's folder."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError("must be a file inside the run's folder")
+    return name
+
+
+def _metres(text: str) -> str:
+    _quantity(text, "m")
+    return text
+
+
+def _quantity(text: str, unit: str) -> float:
+    try:
+        return quantity(text, unit, argument="value")
+    except Refusal as err:
+        raise ValueError(err.message) from err
+
+
+Identifier = Annotated[str, Field(pattern=_ID, max_length=512)]
+Length = Annotated[str, AfterValidator(_metres)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Override(_Section):
+    """One parameter or axis: where the file lacks a unit or a name needs mapping.
+
+    name: published name; source: the file's own name, the same where it is left out; unit: in
+    place of the file's own.
+    """
+
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[^\s,<>&\"']+$")
+    source: str | None = None
+    unit: str | None = None
+    ucd: str | None = None
+    description: str = ""
+
+
+class Output(_Section):
+    """One published output and the file that holds it."""
+
+    id: Identifier
+    file: Annotated[str, AfterValidator(_inside)]
+    title: str = ""
+    population: str | None = None
+    parameters: tuple[Override, ...] = ()
+
+    def override(self, source: str) -> Override | None:
+        """Give what is said of the file's variable `source`, None where nothing is."""
+        return next((p for p in self.parameters if (p.source or p.name) == source), None)
+
+
+class SolarWind(_Section):
+    """Upstream conditions of a run, each with its unit."""
+
+    density: str | None = None
+    velocity: str | None = None
+    temperature: str | None = None
+    magnetic_field: tuple[str, str, str] | None = None
+
+
+class Run(_Section):
+    """One simulation run.
+
+    frame, body, body_radius: may be left out where the files tell them; inner_boundary: radius
+    of the model's obstacle.
+    """
+
+    id: Identifier
+    model: Identifier
+    title: str = ""
+    body: str | None = None
+    body_radius: Length | None = None
+    inner_boundary: Length | None = None
+    frame: str | None = None
+    release_date: str | None = None
+    solar_wind: SolarWind | None = None
+    outputs: tuple[Output, ...] = ()
+
+    def metres(self, text: str | None) -> float | None:
+        """Give one of the run's lengths in metres."""
+        return None if text is None else _quantity(text, "m")
+
+    def authorities(self) -> set[str]:
+        """Give the naming authorities of every id in the file."""
+        return {i.split("/")[2] for i in (self.id, self.model, *(o.id for o in self.outputs))}
+
+
+class _File(_Section):
+    run: Run
+
+
+def read_run(path: Path, authority: str) -> Run:
+    """Read a run file; ids must lie under `authority`.
+
+    Raises BadFile naming every wrong key, or the foreign id's authority.
+    """
+    try:
+        run = _File(**tomllib.loads(path.read_text(encoding="utf-8"))).run
+    except OSError as err:
+        raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise BadFile(f"{path.name} is not valid TOML: {err}") from err
+    except ValidationError as err:
+        raise BadFile(f"{path.name}: {explain(err)}") from err
+    if foreign := run.authorities() - {authority}:
+        raise BadFile(
+            f"{path.name}: ids must start with spase://{authority}/, "
+            f"found authority {', '.join(sorted(foreign))}"
+        )
+    ids = [output.id for output in run.outputs]
+    if doubled := {i for i in ids if ids.count(i) > 1}:
+        raise BadFile(f"{path.name}: {', '.join(sorted(doubled))} is given twice")
+    return run
+
+
+def explain(error: ValidationError) -> str:
+    """Name every wrong key of a validation error in one line, without echoing its value."""
+    words = {"extra_forbidden": "unknown key", "missing": "missing"}
+    findings = {
+        f"{'.'.join(str(part) for part in item['loc'] if '[' not in str(part))}: "
+        f"{words.get(item['type'], item['msg'])}": None
+        for item in error.errors()
+    }
+    return "; ".join(findings)

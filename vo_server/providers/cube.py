@@ -1,0 +1,130 @@
+"""Cubes: what one file holds, and the field it becomes once `run.toml` is applied."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.rectilinear import Grid
+from vo_server.errors import BadFile
+from vo_server.field import GridField, Variable
+from vo_server.model.parameter import Parameter, default_ucd
+from vo_server.model.run import RUN_FILE, Output, Run
+from vo_server.model.space import Body, Frame
+from vo_server.units import length_in_metres, to_si
+
+Axis = NDArray[np.float64]
+Load = Callable[[], NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """What a file itself tells of its run; None where it does not.
+
+    frame and body by name; radius and inner_boundary in metres.
+    """
+
+    frame: str | None = None
+    body: str | None = None
+    radius: float | None = None
+    inner_boundary: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A file's variable before `run.toml` is applied.
+
+    name, unit: the file's own; load: reads the values, shape (nx, ny, nz), missing ones NaN.
+    """
+
+    name: str
+    unit: str | None
+    load: Load
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cube:
+    """What one file holds: nodes along x, y, z with their units, variables, what it states."""
+
+    axes: tuple[Axis, Axis, Axis]
+    axis_units: tuple[str | None, str | None, str | None]
+    arrays: tuple[Array, ...]
+    stated: Stated = Stated()
+    axis_names: tuple[str, str, str] = ("x", "y", "z")
+
+    def field(
+        self, output: Output, run: Run, cached: Callable[[str, Load], Load]
+    ) -> tuple[GridField, tuple[str, ...]]:
+        """Give the field in SI under published names, and remarks on what was overruled.
+
+        cached: wraps a variable's loader, by its name. Raises BadFile or WrongUnit naming what
+        neither file nor run file tells.
+        """
+        frame, body = _place(self.stated, run)
+        axes = []
+        for axis, own, name in zip(self.axes, self.axis_units, self.axis_names, strict=True):
+            override = output.override(name)
+            unit = override.unit if override is not None and override.unit else own
+            scale = length_in_metres(unit, body.name, body.radius, argument=f"axis {name}")
+            axes.append(axis * scale)
+        try:
+            grid = Grid(axes[0], axes[1], axes[2])
+        except ValueError as err:
+            raise BadFile(f"unusable grid: {err}") from err
+        remarks: list[str] = []
+        variables: dict[str, Variable] = {}
+        for array in self.arrays:
+            variable = _variable(array, cached(array.name, array.load), output, remarks)
+            variables[variable.parameter.name] = variable
+        if missing := self._unmatched(output):
+            raise BadFile(f"{RUN_FILE} names {', '.join(missing)}, which the file does not hold")
+        return GridField(grid, variables, frame, body), tuple(remarks)
+
+    def _unmatched(self, output: Output) -> list[str]:
+        """Name what the run file says of variables that the file does not hold."""
+        held = {array.name for array in self.arrays} | set(self.axis_names)
+        sources = [p.source or p.name for p in output.parameters]
+        return [source for source in sources if source not in held]
+
+
+def _variable(array: Array, load: Load, output: Output, remarks: list[str]) -> Variable:
+    """Give a variable in SI under its published name."""
+    override = output.override(array.name)
+    name = array.name if override is None else override.name
+    unit = array.unit.strip() if array.unit else ""
+    if override is not None and override.unit:
+        if unit and unit != override.unit:
+            remarks.append(
+                f"{name}: unit '{override.unit}' of {RUN_FILE} overrules the file's '{unit}'"
+            )
+        unit = override.unit
+    if not unit:
+        raise BadFile(
+            f"parameter {name} has no unit in the file; give one in {RUN_FILE} under "
+            "[[run.outputs.parameters]]"
+        )
+    ucd = (override.ucd if override is not None else None) or default_ucd(name)
+    factor, si = to_si(unit, temperature=ucd == "phys.temperature", argument=name)
+    description = (override.description if override is not None else "") or array.description
+    return Variable(Parameter(name, unit=si, ucd=ucd, description=description), factor, load)
+
+
+def _place(stated: Stated, run: Run) -> tuple[Frame, Body]:
+    """Give frame and body; refuses what neither file nor run file tells, or both differently."""
+    frames = {name.strip().upper() for name in (stated.frame, run.frame) if name}
+    if len(frames) > 1:
+        raise BadFile(f"the file says frame {stated.frame}, {RUN_FILE} says {run.frame}")
+    bodies = {name.strip().lower() for name in (stated.body, run.body) if name}
+    if len(bodies) > 1:
+        raise BadFile(f"the file says body {stated.body}, {RUN_FILE} says {run.body}")
+    body = run.body or (stated.body.title() if stated.body else None)
+    radius = run.metres(run.body_radius) or stated.radius
+    told: Mapping[str, object] = {"frame": frames, "body": body, "body_radius": radius}
+    if missing := [name for name, value in told.items() if not value]:
+        raise BadFile(f"neither the file nor {RUN_FILE} tells {', '.join(missing)}")
+    assert body is not None
+    assert radius is not None
+    inner = run.metres(run.inner_boundary) or stated.inner_boundary
+    return Frame(frames.pop()), Body(body, radius, inner)

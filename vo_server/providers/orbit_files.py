@@ -1,0 +1,180 @@
+"""Provider `orbit-files`: a spacecraft's trajectory in files of any installed table format."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from vo_server import plugins
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, BadFile, Refusal, WrongFrame
+from vo_server.model.resource import Kind, Refused, Resource
+from vo_server.model.run import Identifier
+from vo_server.model.space import Body, Box, Frame
+from vo_server.model.table import Table, concatenate
+from vo_server.model.time import TimeInterval
+from vo_server.model.trajectory import Trajectory
+from vo_server.ports import Site
+from vo_server.roles import trajectory
+from vo_server.units import quantity
+
+# Files of one spacecraft that are read in one go; more belong behind a time-series provider.
+_BUDGET_POINTS = 20_000_000
+_BUDGET_SECONDS = 600.0
+
+
+class OrbitOptions(BaseModel):
+    """Options of `orbit-files`.
+
+    path: pattern of the files, relative to the node file; frame: needed where a file states
+    none; body_radius: needed where positions are in planet radii; id: of the orbit resource.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    path: str
+    spacecraft: str = Field(pattern=r"^[A-Za-z0-9_.+-]+$")
+    body: str
+    frame: str | None = None
+    body_radius: str | None = None
+    id: Identifier | None = None
+
+
+class OrbitFiles:
+    """Serves one spacecraft's positions; files follow each other in time."""
+
+    Options = OrbitOptions
+
+    def __init__(self, options: OrbitOptions, site: Site) -> None:
+        self._options = options
+        self._site = site
+        self._id = (
+            options.id or f"spase://{site.authority}/NumericalData/{options.spacecraft}/Orbit"
+        )
+        if not self._id.startswith(f"spase://{site.authority}/"):
+            raise BadArgument(f"id must start with spase://{site.authority}/", argument="id")
+        radius = options.body_radius
+        self._radius = None if radius is None else quantity(radius, "m", argument="body_radius")
+        self._version: str | None = None
+        self._trajectory: Trajectory | None = None
+        self._resources: tuple[Resource, ...] = ()
+        self._refused: tuple[Refused, ...] = ()
+
+    def resources(self) -> Sequence[Resource]:
+        """Give the orbit, read again only when its files changed."""
+        files = self._site.match(self._options.path)
+        version = "-".join(f"{path}.{_stamp(path)}" for path in files)
+        if version != self._version:
+            self._read(files, version)
+            self._version = version
+        return self._resources
+
+    def refused(self) -> Sequence[Refused]:
+        """Give the files that cannot be read, as of the last `resources()`."""
+        return self._refused
+
+    def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
+        """Give the positions; raises BadArgument where an interval is asked of untimed ones."""
+        whole = self._trajectory
+        if whole is None:
+            raise BadFile(f"the files of {resource.id} were removed just now")
+        if interval is None:
+            return whole
+        if whole.times is None:
+            raise BadArgument(f"{resource.id} has no times", argument="interval")
+        chosen = interval.holds(whole.times)
+        table = Table(whole.table.header, tuple(c[chosen] for c in whole.table.columns))
+        return Trajectory(
+            whole.positions[chosen], whole.frame, table, whole.axes, whole.times[chosen]
+        )
+
+    def _read(self, files: list[Path], version: str) -> None:
+        """Read all files; one that fails is refused and the rest is served."""
+        parts: list[Trajectory] = []
+        refused: list[Refused] = []
+        for path in files:
+            try:
+                parts.append(self._read_file(path))
+            except Refusal as err:
+                refused.append(Refused(str(path), err.message))
+        self._trajectory, self._resources = None, ()
+        if parts:
+            try:
+                self._trajectory = _joined(parts)
+                self._resources = (self._describe(self._trajectory, version),)
+            except Refusal as err:
+                refused.append(Refused(self._options.path, err.message))
+        self._refused = tuple(refused)
+
+    def _read_file(self, path: Path) -> Trajectory:
+        budget = Budget(points=_BUDGET_POINTS, seconds=_BUDGET_SECONDS)
+        reader = plugins.format_named(path.suffix)
+        try:
+            with path.open("rb") as stream:
+                read = trajectory(
+                    reader.read(stream, budget),
+                    body=self._options.body,
+                    radius=self._radius,
+                    argument=path.name,
+                )
+        except OSError as err:
+            raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
+        told = Frame(self._options.frame) if self._options.frame else None
+        if read.frame is None and told is None:
+            raise WrongFrame(f"neither {path.name} nor the option 'frame' tells the frame")
+        if read.frame is not None and told is not None and read.frame != told:
+            raise WrongFrame(f"{path.name} says frame {read.frame}, the option 'frame' {told}")
+        return Trajectory(read.positions, read.frame or told, read.table, read.axes, read.times)
+
+    def _describe(self, whole: Trajectory, version: str) -> Resource:
+        finite = whole.positions[np.isfinite(whole.positions).all(axis=1)]
+        if not len(finite):
+            raise BadFile("no position is a number")
+        lower, upper = finite.min(axis=0), finite.max(axis=0)
+        return Resource(
+            id=self._id,
+            kind=Kind.ORBIT,
+            title=f"{self._options.spacecraft} around {self._options.body}",
+            parameters=whole.table.header.parameters,
+            frame=whole.frame,
+            body=None if self._radius is None else Body(self._options.body, self._radius),
+            domain=Box(
+                (float(lower[0]), float(lower[1]), float(lower[2])),
+                (float(upper[0]), float(upper[1]), float(upper[2])),
+            ),
+            version=version,
+            source=self._options.path,
+        )
+
+
+def _stamp(path: Path) -> str:
+    """Give a word that changes when the file does."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return "gone"
+    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+
+
+def _joined(parts: list[Trajectory]) -> Trajectory:
+    """Join files in the order of their times; raises BadFile when they do not fit together."""
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    names = [p.name for p in first.table.header.parameters]
+    for part in parts[1:]:
+        if [p.name for p in part.table.header.parameters] != names or part.axes != first.axes:
+            raise BadFile("the files of one spacecraft have different columns")
+        if part.frame != first.frame:
+            raise BadFile(f"the files are in different frames: {first.frame}, {part.frame}")
+    times = [part.times for part in parts]
+    if any(t is None or not len(t) for t in times):
+        raise BadFile("several files can only be joined when all have ISO 8601 times")
+    parts = sorted(parts, key=lambda part: part.times[0] if part.times is not None else 0)
+    joined = np.concatenate([part.times for part in parts if part.times is not None])
+    if not (np.diff(joined) > np.timedelta64(0)).all():
+        raise BadFile("the times of the files overlap or do not increase")
+    header = first.table.header
+    table = concatenate([Table(header, part.table.columns) for part in parts])
+    positions = np.concatenate([part.positions for part in parts])
+    return Trajectory(positions, first.frame, table, first.axes, joined)

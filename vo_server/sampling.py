@@ -1,0 +1,144 @@
+"""Sampling: an output flown along a trajectory, as a stream of table blocks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.status import Status
+from vo_server.budget import Budget
+from vo_server.errors import UnknownParameter, UnknownResource, WrongFrame
+from vo_server.frames import transform
+from vo_server.model.parameter import Parameter
+from vo_server.model.request import SampleRequest
+from vo_server.model.resource import Kind, Resource
+from vo_server.model.table import Header, Table
+from vo_server.model.trajectory import Trajectory
+from vo_server.ports import Field, FieldSource
+from vo_server.registry import Entry, Registry
+
+_BLOCK = 16_384
+
+
+def parameter_names(resource: Resource, wanted: Sequence[str], *, argument: str) -> tuple[str, ...]:
+    """Give the parameters of an output to sample: those wanted, or all when none is named.
+
+    Raises UnknownParameter naming those there are.
+    """
+    known = [parameter.name for parameter in resource.parameters]
+    for name in wanted:
+        if name not in known:
+            raise UnknownParameter(
+                f"{argument} '{name[:100]}' is not a parameter of {resource.id}; "
+                f"it has {', '.join(known)}",
+                argument=argument,
+            )
+    return tuple(dict.fromkeys(wanted)) or tuple(known)
+
+
+def find_output(registry: Registry, id: str, wanted: Sequence[str], *, argument: str) -> Entry:
+    """Give the output of an id; a run's id stands for its one output with the wanted parameters.
+
+    Raises UnknownResource naming the candidates where there is not exactly one.
+    """
+    entry = registry.get(id, argument=argument)
+    if entry.resource.kind is Kind.OUTPUT:
+        return entry
+    outputs = [
+        child
+        for child in registry.children(id)
+        if set(wanted) <= {parameter.name for parameter in child.parameters}
+    ]
+    if len(outputs) != 1:
+        named = ", ".join(output.id for output in outputs) or "none"
+        raise UnknownResource(
+            f"{argument} {id} is a {entry.resource.kind}; name one of its outputs with these "
+            f"parameters: {named}",
+            argument=argument,
+        )
+    return registry.get(outputs[0].id, argument=argument)
+
+
+def source_of(entry: Entry, argument: str) -> FieldSource:
+    """Give the provider of an output as a source of fields."""
+    if not isinstance(entry.provider, FieldSource):
+        raise UnknownResource(f"{entry.resource.id} cannot be sampled", argument=argument)
+    return entry.provider
+
+
+def fly(
+    request: SampleRequest, source: FieldSource, budget: Budget, *, argument: str = "trajectory"
+) -> Iterator[Table]:
+    """Sample along the trajectory: its own columns first, then the parameters as float64 in SI.
+
+    Values are NaN where they are not defined; the last block's notes count points by status.
+    Raises TooMuch, WrongFrame and what the provider raises, before the first block.
+    """
+    trajectory, resource = request.trajectory, request.resource
+    budget.allow("points", len(trajectory), argument=argument)
+    if resource.frame is None:
+        raise WrongFrame(f"{resource.id} has no frame", argument=argument)
+    points = transform(trajectory.positions, trajectory.frame, resource.frame, argument=argument)
+    with source.field(resource, request.names) as field:
+        header = Header(
+            (*trajectory.table.header.parameters, *_columns(field, request, trajectory)),
+            name=resource.id.rpartition("/")[2],
+            description=describe(request),
+            constants=trajectory.table.header.constants,
+        )
+        counts = np.zeros(max(Status) + 1, int)
+        for start in range(0, max(len(points), 1), _BLOCK):
+            budget.spend()
+            block = slice(start, start + _BLOCK)
+            values, status = field.sample(points[block], request.names, request.method)
+            counts += np.bincount(status, minlength=len(counts))
+            columns = (*(c[block] for c in trajectory.table.columns), *values)
+            last = start + _BLOCK >= len(points)
+            yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def describe(request: SampleRequest) -> str:
+    """Say in `Key: value` lines what was sampled and how."""
+    given = request.trajectory.frame
+    lines = [
+        *describe_resource(request.resource),
+        f"Interpolation: {request.method}",
+    ]
+    if given is None:
+        lines.append(f"Input: states no frame; positions taken in {request.resource.frame}")
+    return "\n".join(lines)
+
+
+def describe_resource(resource: Resource) -> list[str]:
+    """Name an output, its run, body and frame in `Key: value` lines."""
+    body = resource.body
+    return [
+        f"SimulationRun: {resource.parent}",
+        f"NumericalOutput: {resource.id}",
+        *([f"Object: {body.name}", f"Object radius: {body.radius:.15g} m"] if body else []),
+        f"Coordinate system: {resource.frame}",
+    ]
+
+
+def status_notes(counts: NDArray[np.int_]) -> tuple[tuple[str, str], ...]:
+    """Count points by status, leaving out what did not occur but the good ones."""
+    return tuple(
+        (f"points {status.label}", str(counts[status]))
+        for status in Status
+        if status is Status.OK or counts[status]
+    )
+
+
+def _columns(field: Field, request: SampleRequest, trajectory: Trajectory) -> tuple[Parameter, ...]:
+    """Give the sampled columns; a name that the trajectory has already gets the suffix `_run`."""
+    taken = {parameter.name for parameter in trajectory.table.header.parameters}
+    known = {parameter.name: parameter for parameter in field.parameters}
+    columns = []
+    for name in request.names:
+        published = name
+        while published in taken:
+            published += "_run"
+        taken.add(published)
+        columns.append(replace(known[name], name=published))
+    return tuple(columns)
