@@ -18,7 +18,7 @@ from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from vo_server import plugins
-from vo_server.context import Context, fronts
+from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
 from vo_server.settings import Settings, load
 from vo_server.signals import drain_on_signal
@@ -48,7 +48,7 @@ def build(settings: Settings) -> Drain:
         Route("/healthz", _health(context)),
         Route("/results/{name}", _result(context)),
     ]
-    for front in fronts(settings):
+    for front in context.fronts:
         routes.extend(_guarded(front, route) for route in front.routes(context))
 
     @asynccontextmanager

@@ -12,7 +12,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadTable, UpstreamFailed
 from vo_server.fetch import Fetcher
 from vo_server.model.table import Table
-from vo_server.ports import Format, Provider, Site
+from vo_server.ports import Format, Provider, Service, ServiceSource, Site
 from vo_server.registry import Registry
 from vo_server.results import ResultStore
 from vo_server.settings import Settings
@@ -35,7 +35,8 @@ class Given:
 class Context:
     """Everything a front works with; one a process, nothing shared between processes but files.
 
-    settings: of the node; registry: every resource; results: the store behind `/results/`.
+    settings: of the node; registry: every resource; results: the store behind `/results/`;
+    fronts: all of the node's.
     """
 
     def __init__(self, settings: Settings, stop: Event) -> None:
@@ -44,6 +45,7 @@ class Context:
         self.results = ResultStore(
             settings.state / "results", settings.node.base_url, settings.results
         )
+        self.fronts = tuple(fronts(settings))
         self._fetcher = Fetcher(settings.fetch)
         self._stop = stop
         self._workers = Workers(settings.limits.concurrent)
@@ -63,6 +65,15 @@ class Context:
     def url(self, path: str) -> str:
         """Give the public URL of a path below `base_url`."""
         return f"{self.settings.node.base_url}{path}"
+
+    def services(self) -> list[Service]:
+        """Give what every front offers."""
+        return [
+            service
+            for front in self.fronts
+            if isinstance(front, ServiceSource)
+            for service in front.services(self)
+        ]
 
     @contextmanager
     def table(self, url: str, budget: Budget, *, argument: str) -> Iterator[Given]:

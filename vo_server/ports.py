@@ -100,6 +100,24 @@ class Format(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service of a front, for people and registries: what it is and where."""
+
+    title: str
+    url: str
+    description_url: str | None = None
+
+
+@runtime_checkable
+class ServiceSource(Protocol):
+    """A front that tells which services it offers."""
+
+    def services(self, context: Any) -> Sequence[Service]:
+        """Give the services under their public URLs."""
+        ...
+
+
 class Front(Protocol):
     """A protocol: routes of a Starlette application below `prefix`."""
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.space import Body, Frame, Points
 from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
+from vo_server.ports import Site
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,12 @@ Fly = Callable[..., Trajectory]
 
 
 @pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Give a site of authority MyLab in a folder of its own."""
+    return Site("MyLab", tmp_path)
+
+
+@pytest.fixture
 def make_source() -> MakeSource:
     """Give a source over nodes -4 ... 4 m along each axis with the named values or formulas."""
 
@@ -53,7 +62,7 @@ def make_source() -> MakeSource:
         grid = Grid(axis, axis, axis)
         nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
         variables = {
-            name: Variable(Parameter(name, unit="T"), factor, lambda f=formula: f(nodes))
+            name: Variable(Parameter(name, unit="T"), factor, partial(formula, nodes))
             for name, formula in values.items()
         }
         body = Body("Mars", 3.39e6, boundary)

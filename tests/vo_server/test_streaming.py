@@ -44,6 +44,10 @@ class Flow:
         self.taken = 0
 
     def __call__(self) -> Iterator[bytes]:
+        self.iterator = self._run()  # kept, so that it is closed by nothing but a call
+        return self.iterator
+
+    def _run(self) -> Iterator[bytes]:
         try:
             for number, block in enumerate(self._blocks):
                 if number == self._hold:
@@ -371,7 +375,7 @@ def test_requests_within_the_grace_are_served(workers: Workers) -> None:
         await until(flow.held)
         assert drain.in_flight == 1
         drain.begin(WATCHDOG)
-        assert stop.is_set()
+        assert not stop.is_set()
         late = await Call(drain)()
         assert late.status == 503
         flow.release.set()
@@ -391,7 +395,8 @@ def test_requests_after_the_grace_are_ended_without_waiting(workers: Workers) ->
         await inner(scope, receive, send)
 
     async def test() -> None:
-        drain = Drain(app, threading.Event())
+        stop = threading.Event()
+        drain = Drain(app, stop)
         calls = Call(drain, "/a"), Call(drain, "/b")
         tasks = [asyncio.create_task(call()) for call in calls]
         await until(kernel.held)
@@ -400,6 +405,7 @@ def test_requests_after_the_grace_are_ended_without_waiting(workers: Workers) ->
         drain.begin(WATCHDOG)
         drain.begin(0.0)  # a second signal: at once
         await asyncio.gather(*tasks)
+        assert stop.is_set()
         waited, cut = calls
         assert (waited.status, waited.complete) == (503, True)
         assert waited.headers["retry-after"] == "5"

@@ -93,7 +93,7 @@ def write(folder: Path, port: int) -> Path:
 def orbit_tables() -> Iterator[Table]:
     """Give the orbit as a table: time, and X, Y, Z in km in MSO."""
     seconds = np.arange(MINUTES, dtype=np.float64) * 60.0
-    position = ORBIT.position(seconds) / 1e3
+    position = ORBIT.position(seconds + ORBIT.period / 2.0) / 1e3  # the flight starts far out
     times = np.datetime64("2026-01-01T00:00:00", "ns") + (seconds * 1e9).astype("timedelta64[ns]")
     header = Header(
         (

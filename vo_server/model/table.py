@@ -1,13 +1,14 @@
 """Table: one block of equal-length columns; a stream of results is an iterator of them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_server.model.parameter import Parameter
 
-Column = NDArray[np.generic]
+Column = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,10 +151,11 @@ def _resource(
     remarks: tuple[str, ...],
 ) -> Resource:
     """Describe one output."""
+    own = output.id.rpartition("/")[2]
     return Resource(
         id=output.id,
         kind=Kind.OUTPUT,
-        title=output.title or " ".join(filter(None, (run.title, output.population))) or output.id,
+        title=output.title or f"{run.title or run.id}: {output.population or own}",
         parameters=field.parameters,
         frame=field.frame,
         body=field.body,

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from vo_server.ports import Site
-
 _RUN = """
 [run]
 id = "spase://MyLab/SimulationRun/A"
@@ -20,12 +18,6 @@ file = "{file}"
 _PLACE = 'body = "Mars"\nbody_radius = "3390 km"\nframe = "MSO"\n'
 
 WriteRun = Callable[..., None]
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    """Give a site of authority MyLab in a folder of its own."""
-    return Site("MyLab", tmp_path)
 
 
 @pytest.fixture

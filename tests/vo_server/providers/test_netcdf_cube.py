@@ -21,7 +21,7 @@ _VALUES = np.arange(120, dtype=np.float32).reshape(_SHAPE)
 def _write(
     path: Path,
     *,
-    kind: str = "NETCDF4",
+    kind: Any = "NETCDF4",
     order: tuple[str, ...] = ("x", "y", "z"),
     names: tuple[str, str, str] = ("x", "y", "z"),
     units: str | None = "km",

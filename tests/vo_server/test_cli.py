@@ -1,0 +1,124 @@
+"""Command line: flights and traces offline, listings, refusals as one line, nothing left over."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+_NODE = """
+[node]
+authority = "VOSERVER"
+[[providers]]
+use = "hc-cubes"
+path = "{data}/mars-hyb/*.hc"
+[[providers]]
+use = "hc-cubes"
+path = "{data}/venus-hyb-refined/*.hc"
+[[providers]]
+use = "orbit-files"
+path = "{data}/trajectories/latmos_orbite_60sec.xml"
+spacecraft = "MEX"
+body = "Mars"
+"""
+_RESOURCE = "spase://VOSERVER/NumericalOutput/HYB/Mars/RunB-coarse/H+"
+_RUN = "spase://VOSERVER/SimulationRun/HYB/Mars/RunB-coarse"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, shared: Path) -> Path:
+    """Give a folder with a node file over the real data."""
+    (tmp_path / "node.toml").write_text(_NODE.format(data=shared / "data"), encoding="utf-8")
+    return tmp_path
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "vo_server", *arguments], cwd=folder, capture_output=True, text=True
+    )
+
+
+def test_resources_lists_what_is_served_and_what_is_not(folder: Path) -> None:
+    done = _run(folder, "resources")
+    assert done.returncode == 0
+    assert f"output  {_RESOURCE}" in done.stdout
+    assert "Density [1/m3]" in done.stdout
+    assert "orbit   spase://VOSERVER/NumericalData/MEX/Orbit" in done.stdout
+    assert "refined" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+
+
+def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -> None:
+    orbit = shared / "data/trajectories/latmos_orbite_60sec.xml"
+    outputs = []
+    for given, name in (
+        (str(orbit), "a.csv"),
+        ("spase://VOSERVER/NumericalData/MEX/Orbit", "b.csv"),
+    ):
+        done = _run(folder, "fly", _RESOURCE, given, "--variable", "Btot", "-o", name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == ""
+        assert done.stderr == f"wrote {name}\n"
+        outputs.append((folder / name).read_text(encoding="utf-8"))
+    assert outputs[0] == outputs[1]
+    assert sorted(path.name for path in folder.iterdir()) == ["a.csv", "b.csv", "node.toml"]
+
+
+@pytest.mark.parametrize("extension", ["vot", "nc", "txt"])
+def test_fly_writes_every_format(folder: Path, shared: Path, extension: str) -> None:
+    orbit = shared / "data/trajectories/latmos_orbite_60sec.xml"
+    done = _run(folder, "fly", _RESOURCE, str(orbit), "-o", f"out.{extension}")
+    assert done.returncode == 0, done.stderr
+    assert (folder / f"out.{extension}").stat().st_size > 100_000
+
+
+def test_trace(folder: Path) -> None:
+    (folder / "seeds.csv").write_text("X [Rm],Y [Rm],Z [Rm]\n2,0,0\n-2,1,0\n", encoding="utf-8")
+    done = _run(
+        folder, "trace", _RESOURCE, "seeds.csv", "-o", "lines.csv", "--step", "100 km",
+        "--direction", "forward", "--max-steps", "5",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = (folder / "lines.csv").read_text(encoding="utf-8").splitlines()
+    rows = np.array([line.split(",") for line in lines if line[:1].isdigit()], float)
+    assert rows[:, 0].tolist() == [1.0] * 6 + [2.0] * 6
+    np.testing.assert_allclose(rows[0, 1:4], [2 * 3.39e6, 0, 0])
+    steps = np.linalg.norm(np.diff(rows[:6, 1:4], axis=0), axis=1)
+    np.testing.assert_allclose(steps, 1e5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("fly", "spase://nowhere", "seeds.csv", "-o", "x.csv"), "is not served here"),
+        (("fly", _RUN, "seeds.csv", "-o", "x.csv"), "name one of its outputs"),
+        (("fly", _RESOURCE, "seeds.csv", "-o", "x.csv", "--variable", "Q"), "variable 'Q'"),
+        (("fly", _RESOURCE, "nothing.csv", "-o", "x.csv"), "cannot read nothing.csv"),
+        (("fly", _RESOURCE, "seeds.csv", "-o", "x.what"), "no table format"),
+        (("fly", _RESOURCE, "seeds.csv", "-o", "no/x.csv"), "cannot write"),
+        (("fly", _RESOURCE, "http://127.0.0.1:9/x.vot", "-o", "x.csv"), "127.0.0.1"),
+        (("fly", _RESOURCE, _RUN, "-o", "x.csv"), "is no orbit"),
+        (("trace", _RESOURCE, "seeds.csv", "-o", "x.csv", "--quantity", "E"), "Ex"),
+        (("trace", _RESOURCE, "seeds.csv", "-o", "x.csv", "--step", "100"), "step"),
+        (("resources", "--config", "no.toml"), "cannot read"),
+    ],
+)
+def test_refusals_are_one_line_and_leave_nothing(
+    folder: Path, arguments: tuple[str, ...], reason: str
+) -> None:
+    (folder / "seeds.csv").write_text("X [Rm],Y [Rm],Z [Rm]\n2,0,0\n", encoding="utf-8")
+    done = _run(folder, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("vo-server: ")
+    assert done.stderr.count("\n") == 1
+    assert reason in done.stderr
+    assert sorted(path.name for path in folder.iterdir()) == ["node.toml", "seeds.csv"]
+
+
+def test_wrong_usage_is_2(folder: Path) -> None:
+    assert _run(folder, "fly").returncode == 2
+    assert _run(folder, "fly", "a", "b", "-o", "c.csv", "--method", "spline").returncode == 2
+
+
+def test_version(folder: Path) -> None:
+    assert _run(folder, "--version").stdout.startswith("vo-server, version ")
