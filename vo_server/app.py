@@ -70,6 +70,7 @@ def build(settings: Settings) -> Drain:
         ],
         lifespan=lifespan,
     )
+    app.router.redirect_slashes = False  # it would build a URL from the request
     drain = Drain(app, stop)
     return drain
 

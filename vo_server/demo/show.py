@@ -23,6 +23,7 @@ from vo_server.settings import load
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _ROWS = 5
+_SHOWN = ("Time", "X", "Y", "Z", "Density", "Utot", "Temperature", "Btot")
 _SEED_RADII = np.linspace(1.5, 3.5, 9)
 _PICTURE = "flight.png"
 
@@ -121,9 +122,10 @@ def _error(table: Table) -> str:
 
 
 def _print_rows(table: Table) -> None:
-    parameters = table.header.parameters
-    names = [p.name if not p.unit else f"{p.name} [{p.unit}]" for p in parameters]
-    cells = [[_cell(column[row]) for column in table.columns] for row in range(_ROWS)]
+    """Print the first rows of some columns."""
+    units = {parameter.name: parameter.unit for parameter in table.header.parameters}
+    names = [f"{name} [{units[name]}]" if units[name] else name for name in _SHOWN]
+    cells = [[_cell(table.column(name)[row]) for name in _SHOWN] for row in range(_ROWS)]
     widths = [max(map(len, column)) for column in zip(names, *cells, strict=True)]
     for row in (names, *cells):
         print("  " + "  ".join(cell.rjust(w) for cell, w in zip(row, widths, strict=True)))

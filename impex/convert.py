@@ -1,0 +1,134 @@
+"""Convert: what IMPEx says into what the kernel understands; lengths are metres on both sides."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_server.errors import BadArgument
+from vo_server.model.parameter import vector_name
+from vo_server.model.request import Direction, LineRequest, Method
+from vo_server.model.resource import Resource
+from vo_server.model.space import Box, Points
+from vo_server.model.trajectory import Trajectory
+
+METHODS: dict[str, Method] = {"Linear": "linear", "NearestGridPoint": "nearest"}
+FORMATS = {"VOTable": "votable", "netCDF": "netcdf", "ASCII": "ascii"}
+_DIRECTIONS: dict[str, Direction] = {
+    "Forward": "forward",
+    "Backward": "backward",
+    "Both": "both",
+}
+
+# Names of FMI's outputs before the namespace was settled.
+_OLD_ID = re.compile(r"impex://FMI/(?:HWA|NumericalOutput)/")
+_NEW_ID = "spase://IMPEX/NumericalOutput/FMI/"
+_TIME_STEP = re.compile(r"\?[0-9]{8}_[0-9]{6}$")
+
+
+def resource_id(text: str) -> str:
+    """Give the id that a ResourceID stands for; raises BadArgument where it names a time step."""
+    if match := _TIME_STEP.search(text):
+        raise BadArgument(
+            f"ResourceID names a time step; runs here have one time each, leave out '{match[0]}'",
+            argument="ResourceID",
+        )
+    return _OLD_ID.sub(_NEW_ID, text, count=1)
+
+
+def line_quantity(variables: Sequence[str]) -> str | None:
+    """Give the vector whose lines are meant, 'U' before 'B'; None where no variable is named.
+
+    Raises BadArgument where none of the variables is a component or the length of one.
+    """
+    named = {vector_name(variable) for variable in variables}
+    for quantity in ("U", "B"):
+        if any(name == quantity and component for name, component in named):
+            return quantity
+    if variables:
+        raise BadArgument(
+            "Variable must name the vector to follow: one of Bx, By, Bz, Btot for magnetic lines, "
+            "or of Ux, Uy, Uz, Utot for flow lines",
+            argument="Variable",
+        )
+    return None
+
+
+def line_request(
+    given: Mapping[str, Any], resource: Resource, quantity: str, seeds: Trajectory
+) -> LineRequest:
+    """Give the request for lines; raises BadArgument naming the condition that makes no sense.
+
+    The default step is a quarter of the smallest grid step.
+    """
+    region = _region(given["StopCondition_Region"])
+    radius = _length("StopCondition_Radius", given["StopCondition_Radius"], least=0.0)
+    _refuse_outside(seeds, resource, region, radius)
+    return LineRequest(
+        resource,
+        quantity,
+        seeds,
+        direction=_DIRECTIONS[given["Direction"]],
+        step=_step(given["StepSize"], resource),
+        max_steps=given["MaxSteps"],
+        radius=radius or None,
+        region=region,
+    )
+
+
+def _step(given: float | None, resource: Resource) -> float:
+    if given is None and resource.step is not None:
+        return resource.step / 4.0
+    if given is None:
+        raise BadArgument(
+            f"StepSize is missing; {resource.id} has no grid to take one from", argument="StepSize"
+        )
+    return _length("StepSize", given, least=math.ulp(0.0))
+
+
+def _length(name: str, value: float, least: float) -> float:
+    if not (least <= value < math.inf):
+        wanted = "zero or more" if least == 0.0 else "more than zero"
+        raise BadArgument(f"{name} must be {wanted} metres, got {value:g}", argument=name)
+    return value
+
+
+def _region(bounds: Sequence[float]) -> Box | None:
+    """Give the box of xmin xmax ymin ymax zmin zmax, None where there is none."""
+    if not bounds:
+        return None
+    xmin, xmax, ymin, ymax, zmin, zmax = bounds
+    if not (xmin < xmax and ymin < ymax and zmin < zmax):
+        raise BadArgument(
+            "StopCondition_Region must be xmin xmax ymin ymax zmin zmax, each minimum below its "
+            "maximum",
+            argument="StopCondition_Region",
+        )
+    return Box((xmin, ymin, zmin), (xmax, ymax, zmax))
+
+
+def _refuse_outside(
+    seeds: Trajectory, resource: Resource, region: Box | None, radius: float
+) -> None:
+    """Refuse seeds of which not one can start a line."""
+    positions = seeds.positions
+    boundary = (resource.body.inner_boundary if resource.body else None) or 0.0
+    good = np.ones(len(positions), bool)
+    for where, holds in (
+        ("outside the simulated domain", _holds(resource.domain, positions)),
+        ("outside StopCondition_Region", _holds(region, positions)),
+        (
+            "inside the body or below StopCondition_Radius",
+            (positions**2).sum(axis=1) >= max(radius, boundary) ** 2,
+        ),
+    ):
+        good &= holds
+        if not good.any():
+            raise BadArgument(f"all starting points lie {where}", argument="url_XYZ")
+
+
+def _holds(box: Box | None, positions: Points) -> NDArray[np.bool_]:
+    return np.ones(len(positions), bool) if box is None else box.holds(positions)

@@ -1,0 +1,159 @@
+"""Front: the IMPEx endpoints of a node; reads a request as far as it may and hands on bytes."""
+
+import asyncio
+from email.message import Message
+from functools import partial
+from pathlib import PurePosixPath
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from impex.dialect import Dialect
+from impex.faults import STATUS, fault
+from impex.fmi import FMI
+from impex.operations import Operations
+from impex.page import page
+from impex.soap import SoapService
+from impex.wsdl import wsdl
+from vo_server.context import Context
+from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
+from vo_server.ports import Service
+
+_DIALECTS = {dialect.name: dialect for dialect in (FMI,)}
+
+_SECONDS = 30.0  # within which the body of a request must be here
+_HEARD_OUT = 2**24  # bytes up to which a body over the limit is read to its end
+_XML = "text/xml"
+_MEDIA_TYPES = (_XML, "application/xml", "application/soap+xml")
+
+
+class ImpexFront:
+    """SOAP services in the dialects of IMPEx, one endpoint each."""
+
+    prefix = "/impex"
+
+    class Options(BaseModel):
+        """What the node file may say; dialects: those served, by name."""
+
+        model_config = ConfigDict(extra="forbid")
+        dialects: tuple[str, ...] = tuple(_DIALECTS)
+
+    def __init__(self, options: Options) -> None:
+        for name in options.dialects:
+            if name not in _DIALECTS:
+                known = ", ".join(_DIALECTS)
+                raise BadArgument(
+                    f"impex: no dialect {excerpt(name)}; there are: {known}", argument="dialects"
+                )
+        self._dialects = [_DIALECTS[name] for name in dict.fromkeys(options.dialects)]
+
+    def routes(self, context: Context) -> list[Route]:
+        """Give the routes of every dialect: its endpoint, and its description by name."""
+        handlers = Operations(context).handlers()
+        routes = []
+        for dialect in self._dialects:
+            address = context.url(f"{self.prefix}/{dialect.name}")
+            endpoint = _Endpoint(dialect, SoapService(dialect, handlers), address, context)
+            routes += [
+                Route(f"/{dialect.name}", endpoint.answer, methods=["GET", "POST"]),
+                Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
+            ]
+        return routes
+
+    def services(self, context: Context) -> list[Service]:
+        """Give the endpoint of every dialect."""
+        addresses = [context.url(f"{self.prefix}/{dialect.name}") for dialect in self._dialects]
+        return [
+            Service(dialect.title, address, f"{address}?wsdl")
+            for dialect, address in zip(self._dialects, addresses, strict=True)
+        ]
+
+    def refuse(self, request: Request | None, refusal: Refusal) -> Response:
+        """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""
+        name = "" if request is None else PurePosixPath(request.url.path).stem
+        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
+        late = isinstance(refusal, _Late)
+        headers = {"Connection": "close"} if late else {}  # what is still to come is not awaited
+        return Response(fault(refusal, actor), STATUS, headers, _XML)
+
+
+class _Late(BadArgument):
+    """A request whose body did not come in time."""
+
+
+class _Endpoint:
+    """One dialect at its address."""
+
+    def __init__(
+        self, dialect: Dialect, service: SoapService, address: str, context: Context
+    ) -> None:
+        self._service = service
+        self._context = context
+        self._limit = max(operation.limit for operation in dialect.operations)
+        self._wsdl = wsdl(dialect, address)
+        self._page = page(dialect, address)
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a SOAP request; to GET the description, or the page for people."""
+        if request.method != "POST":
+            if any(name.lower() == "wsdl" for name in request.query_params):
+                return await self.describe(request)
+            return Response(self._page, media_type="text/html")
+        charset = _charset(request)
+        content = await self._receive(request)
+        action = request.headers.get("soapaction", "")
+        work = partial(self._service.answer, content, charset, action)
+        return Response(await self._context.work(work), media_type=_XML)
+
+    async def describe(self, request: Request) -> Response:
+        """Give the service description."""
+        return Response(self._wsdl, media_type=_XML)
+
+    async def _receive(self, request: Request) -> bytes:
+        """Give the body; raises TooMuch over the limit, BadArgument where it does not come.
+
+        What is over the limit is read on for a while and dropped: a sender who is cut off in the
+        middle hears of a broken connection, but not why.
+        """
+        excess = TooMuch(f"the request is larger than this service's limit of {self._limit} bytes")
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) > _HEARD_OUT:
+            raise excess
+        content, size = bytearray(), 0
+        try:
+            async with asyncio.timeout(_SECONDS):
+                async for piece in request.stream():
+                    size += len(piece)
+                    if size <= self._limit:
+                        content += piece
+                    elif size > _HEARD_OUT:
+                        raise excess
+        except TimeoutError as err:
+            raise _Late(f"the request did not arrive within {_SECONDS:g} s") from err
+        except ClientDisconnect as err:
+            raise _Late("the request broke off") from err
+        if size > self._limit:
+            raise excess
+        return bytes(content)
+
+
+def _charset(request: Request) -> str:
+    """Give the charset of the body, "" where none is told; refuses bodies that are not XML."""
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise BadArgument(
+            f"Content-Encoding {excerpt(encoding)} is not accepted; send the request uncompressed"
+        )
+    told = request.headers.get("content-type", "").strip()
+    if not told:
+        return ""
+    header = Message()
+    header["Content-Type"] = told
+    media_type = told.partition(";")[0].strip().lower()
+    if media_type not in _MEDIA_TYPES:
+        raise BadArgument(
+            f"Content-Type {excerpt(media_type)} is not accepted; send SOAP 1.1 as {_XML}"
+        )
+    return header.get_content_charset("")

@@ -1,0 +1,202 @@
+"""Other people's SOAP clients against a running node: zeep, PHP, and one that searches for text."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from zeep import Client as ZeepClient
+from zeep.exceptions import Fault
+from zeep.transports import Transport
+from zeep.xsd.types import unresolved
+from zeep.xsd.types.collection import ListType
+
+if TYPE_CHECKING:
+    from tests.conformance.conftest import MarsNode
+
+pytestmark = pytest.mark.conformance
+
+_Client: Any = ZeepClient  # zeep is untyped
+
+_OUTPUT = "spase://VOSERVER/NumericalOutput/HYB/Mars/RunB-coarse/H+netcdf"
+_RUN = "spase://VOSERVER/SimulationRun/HYB/Mars/RunB-coarse"
+_BINDING = "{http://impex-fp7.fmi.fi}Methods_FMISoapBinding"
+_PROGRAMS = Path(__file__).parent / "programs"
+
+
+class _References(Transport):
+    """Gives reference copies for what the published description imports."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._folder = folder
+
+    def load(self, url: str) -> bytes:
+        """Give the copy of that name, else what the URL holds."""
+        copy = self._folder / url.rpartition("/")[2]
+        content: bytes = copy.read_bytes() if copy.is_file() else self._fetch(url)
+        return content
+
+    def _fetch(self, url: str) -> Any:
+        return super().load(url)  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def lists_restricted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let zeep read a restriction of a list type, which it cannot by itself."""
+    resolve: Any = unresolved.UnresolvedCustomType.resolve
+
+    def resolved(self: Any) -> Any:
+        base = self.base_type.resolve()
+        if isinstance(base, ListType):
+            return type(self.name, (type(base),), {})(base.item_type)
+        return resolve(self)
+
+    monkeypatch.setattr(unresolved.UnresolvedCustomType, "resolve", resolved)
+
+
+@pytest.fixture(params=["ours", "published"])
+def service(request: pytest.FixtureRequest, mars_node: "MarsNode", shared: Path) -> Any:
+    """The service as zeep sees it through our description, and through the published one."""
+    if request.param == "ours":
+        return _Client(f"{mars_node.endpoint}?wsdl").service
+    request.getfixturevalue("lists_restricted")
+    folder = shared / "standards/impex"
+    client = _Client(
+        str(folder / "wsdl/FMI/Methods_FMI.wsdl"), transport=_References(folder / "xsd")
+    )
+    return client.create_service(_BINDING, mars_node.endpoint)
+
+
+def test_is_alive(service: Any) -> None:
+    assert service.isAlive() is True
+
+
+def test_data_point_value(service: Any, mars_node: "MarsNode") -> None:
+    url = service.getDataPointValue(ResourceID=_OUTPUT, url_XYZ=mars_node.orbit)
+    assert url.startswith(f"{mars_node.url}/results/")
+    assert url.endswith(".vot")
+    assert mars_node.get(url).count(b"<TR>") == 1440
+
+
+def test_extra_parameters_without_a_format_mean_votable(
+    service: Any, mars_node: "MarsNode"
+) -> None:
+    url = service.getDataPointValue(
+        ResourceID=_OUTPUT,
+        Variable=["Bx", "By"],
+        url_XYZ=mars_node.orbit,
+        extraParams={"InterpolationMethod": "NearestGridPoint"},
+    )
+    assert url.endswith(".vot")
+    assert b"Interpolation: nearest" in mars_node.get(url)
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "extension"), [("netCDF", b"CDF", "nc"), ("ASCII", b"# x y z Bx", "txt")]
+)
+def test_formats(
+    service: Any, mars_node: "MarsNode", kind: str, start: bytes, extension: str
+) -> None:
+    url = service.getDataPointValue(
+        ResourceID=_OUTPUT,
+        Variable=["Bx"],
+        url_XYZ=mars_node.orbit,
+        extraParams={"OutputFileType": kind},
+    )
+    assert url.endswith(f".{extension}")
+    assert mars_node.get(url).startswith(start)
+
+
+def test_field_line(service: Any, mars_node: "MarsNode") -> None:
+    url = service.getFieldLine(
+        ResourceID=_OUTPUT,
+        Variable=["Btot"],
+        url_XYZ=mars_node.orbit,
+        extraParams={
+            "Direction": "Both",
+            "StepSize": 2e5,
+            "MaxSteps": 3,
+            "StopCondition_Radius": 3.7e6,
+            "StopCondition_Region": [-1e7, 1e7, -1e7, 1e7, -1e7, 1e7],
+        },
+    )
+    assert b'name="Btot"' in mars_node.get(url)
+
+
+def test_votable_url_feeds_the_next_call(service: Any, mars_node: "MarsNode") -> None:
+    fields = [
+        {"name": name, "data": data, "unit": "km"}
+        for name, data in (("X", ["5000", "-6000"]), ("Y", ["0", "1"]), ("Z", ["0", "2"]))
+    ]
+    url = service.getVOTableURL(Table_name="two points", Description="a <test>", Fields=fields)
+    assert b"a &lt;test&gt;" in mars_node.get(url)
+    url = service.getDataPointValue(ResourceID=_OUTPUT, url_XYZ=url)
+    assert mars_node.get(url).count(b"<TR>") == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"ResourceID": "spase://VOSERVER/NumericalOutput/x"}, "is not served here"),
+        ({"ResourceID": _RUN}, "name one of its outputs"),
+        ({"Variable": ["Bq"]}, "'Bq' is not a parameter of"),
+        ({"url_XYZ": "http://127.0.0.1:1/x.vot"}, "error: "),
+    ],
+)
+def test_faults(service: Any, mars_node: "MarsNode", given: dict[str, Any], words: str) -> None:
+    with pytest.raises(Fault) as caught:
+        service.getDataPointValue(**{"ResourceID": _OUTPUT, "url_XYZ": mars_node.orbit, **given})
+    fault = caught.value
+    assert fault.code == "SOAP-ENV:Client"
+    assert fault.actor == "FMI"
+    assert fault.message.startswith("error: ")
+    assert words in fault.message
+
+
+def test_php(mars_node: "MarsNode", program: Callable[[str], str]) -> None:
+    php = program("php")
+    modules = subprocess.run([php, "-m"], capture_output=True, text=True, check=True).stdout
+    if "soap" not in modules.split():
+        program("php with its soap extension")
+    done = subprocess.run(
+        [php, str(_PROGRAMS / "client.php"), mars_node.endpoint, _OUTPUT, mars_node.orbit],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = json.loads(done.stdout)
+    assert told["alive"] is True
+    assert told["votable"].endswith(".vot")
+    assert told["ascii"].endswith(".txt")
+    assert mars_node.get(told["votable"]).count(b"<TR>") == 1440
+    assert mars_node.get(told["lines"]).count(b"<TR>") > 1440
+    assert mars_node.get(told["fed"]).count(b"<TR>") == 2
+    assert mars_node.get(told["single"]).count(b"<TR>") == 3
+    assert told["fault"][0] == "SOAP-ENV:Client"
+    assert told["fault"][1].startswith("error: ResourceID 'nonsense' is not served here")
+    assert told["fault"][2] == "FMI"
+
+
+_MATLAB = """<?xml version="1.0" encoding="UTF-8"?>
+<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/"><soap:Body>
+<getDataPointValue xmlns="http://impex-fp7.fmi.fi">
+<ResourceID>{output}</ResourceID><Variable>Bx,By,Bz</Variable><url_XYZ>{url}</url_XYZ>
+<extraParams><OutputFileType>VOTable</OutputFileType></extraParams>
+</getDataPointValue></soap:Body></soap:Envelope>"""
+
+
+def test_a_client_that_searches_the_answer_for_text(mars_node: "MarsNode") -> None:
+    """As FMI's Matlab client does: unquoted SOAPAction, no parser, no unescaping."""
+    content = _MATLAB.format(output=_OUTPUT, url=mars_node.orbit).encode()
+    status, answer = mars_node.post(content, SOAPAction="getDataPointValue")
+    assert status == 200
+    text = answer.decode("latin-1")
+    begin, end = text.index("<ns1:anyURI>"), text.index("</ns1:anyURI>")
+    url = text[begin + len("<ns1:anyURI>") : end]
+    assert url.startswith("http")
+    assert b'name="Bz"' in mars_node.get(url)
+    assert b'name="Ux"' not in mars_node.get(url)

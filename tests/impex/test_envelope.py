@@ -1,0 +1,120 @@
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from impex.envelope import read_body
+from vo_server.errors import BadArgument, Refusal, TooMuch
+
+Wrap = Callable[[str], bytes]
+
+
+def test_body_elements_with_their_text(wrap: Wrap) -> None:
+    (element,) = read_body(
+        wrap("<a xmlns='urn:x'> one<!-- no -->two <?no?><b><![CDATA[<&]]> &amp; &#65;</b></a>")
+    )
+    assert (element.namespace, element.name, element.text) == ("urn:x", "a", "onetwo")
+    assert [(child.name, child.text) for child in element.children] == [("b", "<& & A")]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "charset", "declared"),
+    [
+        ("utf-8", "", ""),
+        ("utf-8", "UTF-8", "iso-8859-1"),  # the transport's word comes before the document's
+        ("utf-8-sig", "iso-8859-1", ""),  # a byte order mark comes before both
+        ("utf-16", "", ""),
+        ("utf-16", "utf-8", "UTF-8"),
+        ("utf-16-le", "", "UTF-16"),
+        ("utf-16-be", "", ""),
+        ("utf-16-le", "utf-16le", ""),
+        ("latin-1", "", "ISO-8859-1"),
+        ("latin-1", "iso-8859-1", "UTF-8"),
+        ("cp1252", "windows-1252", ""),
+    ],
+)
+def test_charsets(wrap: Wrap, encoding: str, charset: str, declared: str) -> None:
+    prolog = f'<?xml version="1.0" encoding="{declared}"?>' if declared else ""
+    content = (prolog + wrap("<a>é</a>").decode()).encode(encoding)
+    assert read_body(content, charset)[0].text == "é"
+
+
+def _attributes(count: int, prefix: str) -> str:
+    return " ".join(f'{prefix}{i}="urn:x"' for i in range(count))
+
+
+@pytest.mark.parametrize(
+    ("content", "charset", "words"),
+    [
+        ("", "", "empty"),
+        (" \r\n", "", "empty"),
+        ("hello", "", "not well-formed"),
+        ("<a/>", "", "no SOAP 1.1 envelope"),
+        ("<s:Envelope/>", "", "no SOAP 1.1 envelope"),
+        ("<Envelope xmlns='{soap12}'><Body/></Envelope>", "", "SOAP 1.2"),
+        ("<Envelope xmlns='{soap}'/>", "", "0 Body elements"),
+        ("<Envelope xmlns='{soap}'><Body/><Body/></Envelope>", "", "2 Body elements"),
+        ("<Envelope xmlns='{soap}'><Body> </Body></Envelope>", "", "Body of the envelope is empty"),
+        ("<Envelope xmlns='{soap}'><Body><a></Body></Envelope>", "", "not well-formed"),
+        ("<Envelope xmlns='{soap}'><Body><a>&b;</a></Body></Envelope>", "", "not well-formed"),
+        ("<Envelope xmlns='{soap}'><Body><a>\0</a></Body></Envelope>", "", "not well-formed"),
+        ("<Envelope xmlns='{soap}'><Body><a>", "", "not well-formed"),
+        ("<!DOCTYPE a><a/>", "", "DOCTYPE"),
+        ("<a/>", "rot13", "charset 'rot13' is not understood"),
+        ("<a/>", "x\n" + "y" * 500, "charset"),
+        ("<?xml version='1.0' encoding='klingon'?><a/>", "", "charset 'klingon'"),
+        ("<a>é</a>", "us-ascii", "not in its charset ascii"),
+    ],
+)
+def test_refusals_say_what_is_wrong(content: str, charset: str, words: str) -> None:
+    names = {"soap": "http://schemas.xmlsoap.org/soap/envelope/"}
+    names["soap12"] = "http://www.w3.org/2003/05/soap-envelope"
+    for key, name in names.items():
+        content = content.replace(f"{{{key}}}", name)
+    with pytest.raises(BadArgument, match=words) as caught:
+        read_body(content.encode(), charset)
+    assert len(caught.value.message) < 200
+
+
+def test_utf16_in_the_guise_of_utf8(wrap: Wrap) -> None:
+    with pytest.raises(BadArgument, match=r"not well-formed|not in its charset"):
+        read_body(wrap("<a>é</a>").decode().encode("utf-16-le"), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (f"<a {_attributes(20_000, 'a')}/>", "64 attributes"),
+        ("<a>" * 33 + "</a>" * 33, "32 nested elements"),
+        ("<a>" * 100_000, "32 nested elements"),
+        ("<a/>" * 25_000, "20000 elements"),
+    ],
+)
+def test_too_many_of_anything(wrap: Wrap, content: str, words: str) -> None:
+    with pytest.raises(TooMuch, match=words):
+        read_body(wrap(content))
+
+
+def test_namespaces_cost_no_more_than_their_text(wrap: Wrap) -> None:
+    (element,) = read_body(wrap(f"<a {_attributes(20_000, 'xmlns:a')}/>"))
+    assert element.name == "a"
+
+
+def test_entity_bomb_ends_at_its_declaration(wrap: Wrap) -> None:
+    names = "abcdefghijklmnop"
+    bomb = "".join(f'<!ENTITY {b} "{f"&{a};" * 20}">' for a, b in pairwise(names))
+    doctype = f'<!DOCTYPE x [<!ENTITY a "{"a" * 100}">{bomb}]>'
+    with pytest.raises(BadArgument, match="DOCTYPE"):
+        read_body(doctype.encode() + wrap("<x>&p;</x>"))
+
+
+def test_external_entity_is_not_opened(wrap: Wrap) -> None:
+    doctype = b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]>'
+    with pytest.raises(BadArgument, match="DOCTYPE"):
+        read_body(doctype + wrap("<x>&a;</x>"))
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 1_000_000, b"a" * 1_000_000, b"<" * 1_000_000])
+def test_a_megabyte_of_garbage(content: bytes) -> None:
+    with pytest.raises(Refusal):
+        read_body(content)

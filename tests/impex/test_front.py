@@ -1,0 +1,223 @@
+"""The endpoint over ASGI: what is refused before the message, and that every answer is SOAP."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from lxml import etree
+from starlette.testclient import TestClient
+
+import impex.front
+from impex.dialect import Dialect
+from impex.front import ImpexFront
+from impex.soap import SoapService
+from vo_server.app import build
+from vo_server.context import Context
+from vo_server.contract import check_front
+from vo_server.errors import BadArgument
+from vo_server.settings import Plugin, Settings
+
+Wrap = Callable[[str], bytes]
+Message = dict[str, Any]
+
+_XML = {"Content-Type": "text/xml; charset=utf-8"}
+_FMI = "/impex/fmi"
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(build(settings), base_url="http://node.test") as client:
+        yield client
+
+
+def _fault(answer: Any) -> str:
+    """Give the text of an answer that must be a fault of the client's."""
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+    root = etree.fromstring(answer.content)
+    assert root.findtext(".//faultcode") == "SOAP-ENV:Client"
+    assert root.findtext(".//faultactor") == "FMI"
+    text = root.findtext(".//faultstring")
+    assert text is not None
+    assert text.startswith("error: ")
+    return text
+
+
+def test_alive(client: TestClient, wrap: Wrap) -> None:
+    answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+    assert b"<ns1:boolean>true</ns1:boolean>" in answer.content
+
+
+@pytest.mark.parametrize("path", [f"{_FMI}?wsdl", f"{_FMI}?WSDL", f"{_FMI}.wsdl"])
+def test_description(client: TestClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.headers["content-type"] == "text/xml; charset=utf-8"
+    assert b'<soap:address location="http://node.test/impex/fmi"/>' in answer.content
+    assert client.head(path).status_code == 200
+
+
+def test_page_for_people(client: TestClient) -> None:
+    answer = client.get(_FMI)
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "getDataPointValue" in answer.text
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/xml", 'text/xml;charset="UTF-8"', "application/xml", "application/soap+xml"],
+)
+def test_content_types(client: TestClient, wrap: Wrap, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=headers)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "words"),
+    [
+        ({"Content-Type": "application/json"}, "Content-Type 'application/json' is not accepted"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "is not accepted; send SOAP 1.1"),
+        ({"Content-Type": "multipart/related; boundary=x"}, "'multipart/related' is not accepted"),
+        ({"Content-Type": "garbage"}, "Content-Type 'garbage'"),
+        ({"Content-Type": "text/xml; charset=klingon"}, "charset 'klingon' is not understood"),
+        ({"Content-Type": "text/xml; charset=utf-7"}, "charset 'utf-7' is not understood"),
+        ({**_XML, "Content-Encoding": "gzip"}, "Content-Encoding 'gzip' is not accepted"),
+    ],
+)
+def test_headers_that_are_refused(
+    client: TestClient, wrap: Wrap, headers: dict[str, str], words: str
+) -> None:
+    answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=headers)
+    assert words in _fault(answer)
+
+
+def test_empty_post(client: TestClient) -> None:
+    assert "the request is empty" in _fault(client.post(_FMI, headers=_XML))
+
+
+def test_too_large(client: TestClient, wrap: Wrap) -> None:
+    answer = client.post(_FMI, content=b"x" * (4096 * 1024 + 1), headers=_XML)
+    assert "larger than this service's limit of 4194304 bytes" in _fault(answer)
+
+
+@pytest.mark.parametrize("count", [65, 300])
+def test_too_large_in_chunks(client: TestClient, count: int) -> None:
+    def chunks() -> Iterator[bytes]:
+        for _ in range(count):
+            yield b"x" * 65536
+
+    answer = client.post(_FMI, content=chunks(), headers=_XML)
+    assert "larger than this service's limit" in _fault(answer)
+
+
+def test_unforeseen_errors_are_the_servers(
+    client: TestClient, wrap: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> bytes:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr(SoapService, "answer", fail)
+    answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
+    assert answer.status_code == 500
+    root = etree.fromstring(answer.content)
+    assert root.findtext(".//faultcode") == "SOAP-ENV:Server"
+    assert b"secret" not in answer.content
+
+
+def _exchange(
+    settings: Settings, headers: dict[str, str], receive: Callable[[], Awaitable[Message]]
+) -> list[Message]:
+    """Ask the application with a receive channel of one's own."""
+    sent: list[Message] = []
+
+    async def send(message: Any) -> None:
+        sent.append(dict(message))
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.0",
+        "method": "POST",
+        "scheme": "http",
+        "path": _FMI,
+        "raw_path": _FMI.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+    }
+
+    async def run() -> None:
+        await build(settings)(scope, receive, send)
+
+    asyncio.run(run())
+    return sent
+
+
+def test_announced_size_is_refused_before_reading(settings: Settings) -> None:
+    async def receive() -> Message:
+        raise AssertionError("the body was read")
+
+    start, body = _exchange(settings, {**_XML, "Content-Length": "99999999999"}, receive)
+    assert start["status"] == 500
+    assert b"larger than" in body["body"]
+
+
+def test_a_body_that_does_not_come(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(impex.front, "_SECONDS", 0.05)
+    first = [True]
+
+    async def receive() -> Message:
+        if first:
+            first.clear()
+            return {"type": "http.request", "body": b"<", "more_body": True}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    start, body = _exchange(settings, _XML, receive)
+    assert start["status"] == 500
+    assert (b"connection", b"close") in start["headers"]
+    assert b"did not arrive within 0.05 s" in body["body"]
+
+
+def test_a_client_that_goes(settings: Settings) -> None:
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    _, body = _exchange(settings, _XML, receive)
+    assert b"the request broke off" in body["body"]
+
+
+def test_contract(context: Context) -> None:
+    assert check_front(ImpexFront, {}, context) == []
+
+
+def test_dialects_are_chosen_by_name(context: Context) -> None:
+    front = ImpexFront(ImpexFront.Options(dialects=("fmi", "fmi")))
+    assert [route.path for route in front.routes(context)] == ["/fmi", "/fmi.wsdl"]
+    with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi"):
+        ImpexFront(ImpexFront.Options(dialects=("klingon",)))
+
+
+def test_another_dialect_has_an_endpoint_of_its_own(
+    settings: Settings, latmos: Dialect, wrap: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = replace(latmos, operations=latmos.operations[2:])
+    monkeypatch.setitem(impex.front._DIALECTS, "latmos", alive)
+    both = Plugin(use="impex", dialects=("fmi", "latmos"))
+    settings = settings.model_copy(update={"fronts": (both,)})
+    with TestClient(build(settings), base_url="http://node.test") as client:
+        answer = client.post("/impex/latmos", content=wrap("<emptyAlive/>"), headers=_XML)
+        assert b"<ns1:alive>true</ns1:alive>" in answer.content
+        assert b'xmlns:ns1="http://impex.latmos.ipsl.fr"' in answer.content
+        answer = client.post("/impex/latmos", content=wrap("<emptyElement/>"), headers=_XML)
+        assert b"<faultactor>LATMOS</faultactor>" in answer.content
+        answer = client.get("/impex/latmos.wsdl")
+        assert b'location="http://node.test/impex/latmos"' in answer.content
+        answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
+        assert b"<ns1:boolean>true</ns1:boolean>" in answer.content

@@ -1,0 +1,201 @@
+"""Roles of columns: positions, times, units and frames of tables as they come."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vo_server.budget import Budget
+from vo_server.errors import BadTable, TooMuch, WrongUnit
+from vo_server.formats.csv import CsvFormat
+from vo_server.model.parameter import TEXT, Parameter
+from vo_server.model.space import Frame
+from vo_server.model.table import Constant, Header, Table
+from vo_server.model.trajectory import Trajectory
+from vo_server.roles import trajectory
+from votable.read import read
+
+X, Y, Z = (Parameter(name, unit="km") for name in "XYZ")
+
+
+def find(
+    parameters: Sequence[Parameter] = (X, Y, Z),
+    description: str = "",
+    frames: Sequence[str] = (),
+    body: str = "Mars",
+    radius: float | None = 3.39e6,
+) -> Trajectory:
+    """Find roles in one row of the cells 1, 2, 3 ... or 't' for text."""
+    columns = []
+    for number, parameter in enumerate(parameters, 1):
+        cell = "t" if parameter.dtype == TEXT else number
+        columns.append(np.array([cell], parameter.dtype))
+    constants = tuple(Constant(Parameter("f", TEXT, ucd="pos.frame"), name) for name in frames)
+    table = Table(Header(tuple(parameters), "", description, constants), tuple(columns))
+    return trajectory([table], body=body, radius=radius, argument="url_XYZ")
+
+
+def test_an_orbit_of_latmos(shared: Path) -> None:
+    with (shared / "data/trajectories/latmos_orbite_60sec.xml").open("rb") as stream:
+        orbit = trajectory(read(stream, Budget()), body="Mars", radius=None, argument="url_XYZ")
+    assert len(orbit) == 1440
+    assert orbit.frame == Frame("MSO")
+    assert orbit.axes == (1, 2, 3)
+    np.testing.assert_allclose(orbit.positions[0], [-4061770, -3891320, 4537050], rtol=1e-7)
+    assert orbit.times is not None
+    assert orbit.times[-1] == np.datetime64("2005-01-01T23:59:00")
+    assert orbit.table.header.parameters[0].name == "epoch"
+
+
+def test_an_orbit_without_units(shared: Path) -> None:
+    with (
+        (shared / "data/trajectories/latmos_orbite_mex.xml").open("rb") as stream,
+        pytest.raises(WrongUnit, match="column 'X' of url_XYZ has no unit") as refused,
+    ):
+        trajectory(read(stream, Budget()), body="Mars", radius=3.39e6, argument="url_XYZ")
+    assert refused.value.argument == "url_XYZ"
+
+
+@pytest.mark.parametrize(
+    ("file", "frame", "body"),
+    [
+        ("fmi_hyb_orbite_60sec.xml", "MSO", "Mars"),
+        ("sinp_orbite_600sec.xml", "GSM", "Earth"),
+        ("points_calc_120points.xml", None, "Earth"),
+        ("getDPV_LATMOS.xml", None, "Mars"),
+        ("getDPS_FMI.xml", None, "Venus"),
+        ("Field_line.xml", None, "Earth"),
+    ],
+)
+def test_tables_of_other_nodes(shared: Path, file: str, frame: str | None, body: str) -> None:
+    with (shared / "standards/impex/mocks" / file).open("rb") as stream:
+        found = trajectory(read(stream, Budget()), body=body, radius=6e6, argument="url_XYZ")
+    assert found.frame == (Frame(frame) if frame else None)
+    assert np.isfinite(found.positions).all()
+    assert (found.times is not None) == (found.table.header.parameters[0].dtype == TEXT)
+
+
+def test_columns_by_ucd_utype_and_name() -> None:
+    ucds = [replace(X, name=f"p{a}", ucd=f"Pos.Cartesian.{a};stat.mean") for a in "zyx"]
+    assert find([X, Y, Z, *ucds]).axes == (5, 4, 3)
+    errors = [replace(X, ucd=f"stat.error;pos.cartesian.{a}") for a in "xyz"]
+    assert find([*ucds, *errors]).axes == (2, 1, 0)
+    utype = "stc:AstroCoords.Position3D.Value3.C"
+    utypes = [replace(X, name=f"p{n}", utype=f"{utype}{n}") for n in (1, 2, 3)]
+    assert find([X, Y, Z, *utypes]).axes == (3, 4, 5)
+    names = [replace(X, name=name) for name in ("PosZ", "pos_y", "x")]
+    assert find(names).axes == (2, 1, 0)
+
+
+def test_two_columns_for_one_role() -> None:
+    two = [replace(X, name=name, ucd="pos.cartesian.x") for name in ("a", "b")]
+    with pytest.raises(
+        BadTable, match=r"columns 1 \('a'\) and 2 \('b'\) .* could both be x"
+    ) as err:
+        find([*two, Y, Z])
+    assert err.value.argument == "url_XYZ"
+
+
+def test_columns_that_are_missing_or_no_numbers() -> None:
+    with pytest.raises(BadTable, match="no column for y and z; name columns X, Y and Z"):
+        find([X, replace(Y, name="latitude")])
+    with pytest.raises(BadTable, match="column 'Y' of url_XYZ is not numeric"):
+        find([X, replace(Y, dtype=TEXT), Z])
+
+
+def test_units_by_column() -> None:
+    radii = [replace(X, unit="Rm"), replace(Y, unit="m"), replace(Z, unit="1.3x10-3km")]
+    np.testing.assert_allclose(find(radii).positions, [[3.39e6, 2.0, 3.9]])
+    with pytest.raises(WrongUnit, match="column 'X' of url_XYZ") as refused:
+        find([replace(X, unit="Re"), Y, Z])
+    assert refused.value.argument == "url_XYZ"
+    for unit in ("", "furlongs", "nT", "km" + " " * 100 + "m"):
+        with pytest.raises(WrongUnit, match="column 'X'"):
+            find([replace(X, unit=unit), Y, Z])
+
+
+def test_missing_positions_are_nan() -> None:
+    header = Header((replace(X, dtype=np.dtype(np.int32), null=-1), Y, Z))
+    columns = (np.array([5, -1], np.int32), np.array([np.inf, 1.0]), np.array([np.nan, 1.0]))
+    found = trajectory([Table(header, columns)], body="Mars", radius=None, argument="orbit")
+    np.testing.assert_array_equal(found.positions, [[5e3, np.inf, np.nan], [np.nan, 1e3, 1e3]])
+
+
+@pytest.mark.parametrize(
+    ("description", "frame"),
+    [
+        ("", None),
+        ("Position in MSO", "MSO"),
+        ("x in the GSE frame, in KM", "GSE"),
+        ("given in the table, in AU, in UTC", None),
+        ("Position in IAU_MARS", None),
+        ("A line\nCoordinate system          : MSO\n", "MSO"),
+        ("coordinate_system=vso", "VSO"),
+        ("AMDA - Frame : MSO - 2012", "MSO"),
+        ("Frame: none", None),
+    ],
+)
+def test_frames_in_descriptions(description: str, frame: str | None) -> None:
+    expected = Frame(frame) if frame else None
+    assert find(description=description).frame == expected
+    assert find([replace(X, description=description), Y, Z]).frame == expected
+
+
+def test_frames_that_are_stated_twice() -> None:
+    described = [replace(p, description="Position in MSO") for p in (X, Y, Z)]
+    assert find(described, "Coordinate system: mso", ["MSO"]).frame == Frame("MSO")
+    assert find(described, "Field in GSE along the orbit").frame == Frame("MSO")
+    assert find(frames=["IAU_MARS"]).frame == Frame("IAU_MARS")
+    for conflict in (
+        {"description": "Coordinate system: VSO"},
+        {"frames": ["VSO"]},
+    ):
+        with pytest.raises(BadTable, match=r"states two frames, (VSO and MSO|MSO and VSO)"):
+            find(described, **conflict)
+    with pytest.raises(BadTable, match="is no name of a frame"):
+        find(frames=["<script>" * 100])
+
+
+@pytest.mark.parametrize(
+    ("parameter", "cell", "moment"),
+    [
+        (Parameter("t", TEXT, ucd="time.epoch;src"), " 2005-01-01T01:30 ", "2005-01-01T01:30"),
+        (Parameter("t", TEXT, xtype="dateTime"), "2005-01-01", "2005-01-01"),
+        (Parameter("Epoch", TEXT), "2005-01-01T01:00:00+01:00", "2005-01-01"),
+        (Parameter("t", np.dtype("M8[ns]"), xtype="timestamp"), "2005-01-01", "2005-01-01"),
+        (Parameter("time", TEXT), "2012-04-01T-9.14", None),
+        (Parameter("time", unit="s"), 12.0, None),
+        (Parameter("label", TEXT), "2005-01-01", None),
+    ],
+)  # fmt: skip
+def test_times(parameter: Parameter, cell: object, moment: str | None) -> None:
+    columns = (np.array([cell], parameter.dtype), *(np.ones(1) for _ in "XYZ"))
+    table = Table(Header((parameter, X, Y, Z)), columns)
+    found = trajectory([table], body="Mars", radius=None, argument="orbit")
+    if moment is None:
+        assert found.times is None
+    else:
+        assert found.times is not None
+        assert found.times.tolist() == [np.datetime64(moment, "ns").item()]
+    assert found.table is table
+
+
+def test_the_best_named_time_is_taken() -> None:
+    date, time = (Parameter(name, TEXT) for name in ("date", "TIME"))
+    assert find([X, Y, Z, date, time]).times is None
+    two = [Parameter(name, TEXT, ucd="time.epoch") for name in "ab"]
+    with pytest.raises(BadTable, match="could both be time"):
+        find([X, Y, Z, *two])
+
+
+def test_refusals_of_the_reader_name_the_argument() -> None:
+    empty = Table(Header((X, Y, Z)), (np.empty(0), np.empty(0), np.empty(0)))
+    with pytest.raises(BadTable, match="the table of seeds has no rows"):
+        trajectory([empty], body="Mars", radius=None, argument="seeds")
+    blocks = CsvFormat().read(io.BytesIO(b"X [km]\n1\n2\n"), Budget(points=1))
+    with pytest.raises(TooMuch) as refused:
+        trajectory(blocks, body="Mars", radius=None, argument="seeds")
+    assert refused.value.argument == "seeds"
