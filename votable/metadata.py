@@ -1,0 +1,125 @@
+"""What stands around the rows of a VOTable: TABLE, FIELD, PARAM, INFO, COOSYS."""
+
+from dataclasses import dataclass, field
+
+from vo_server.errors import BadTable
+from vo_server.formats.source import MAX_COLUMNS, frame_statement
+from vo_server.model.table import Constant, Header
+from votable.field import Field, read_field, read_param
+
+Attributes = dict[str, str]
+
+# COOSYS systems of the sky, which tell nothing about positions in metres.
+_SKY = (
+    *("ICRS", "FK4", "FK5", "EQ_FK4", "EQ_FK5", "ECL_FK4", "ECL_FK5", "ECLIPTIC", "EQUATORIAL"),
+    *("GALACTIC", "GALACTIC_I", "SUPERGALACTIC", "SUPER_GALACTIC", "AZ_EL", "BODY", "GEO_APP"),
+    *("XY", "BARYCENTRIC", "UNKNOWN"),
+)
+
+
+@dataclass(slots=True)
+class _Column:
+    """A FIELD or PARAM while its content is read."""
+
+    attributes: Attributes
+    description: str = ""
+    null: str | None = None
+
+
+@dataclass(slots=True)
+class _Table:
+    """A TABLE while it is read."""
+
+    name: str
+    description: str = ""
+    columns: list[_Column] = field(default_factory=list)
+    constants: list[Constant] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+
+class Metadata:
+    """Takes the elements outside the rows; `header` and `fields` are those of the table to give."""
+
+    def __init__(self) -> None:
+        self.header: Header | None = None
+        self.fields: list[Field] = []
+        self.notes: list[tuple[str, str]] = []
+        self._systems: dict[str, str] = {}
+        self._table: _Table | None = None
+        self._column: _Column | None = None
+
+    def start(self, name: str, attributes: Attributes, parent: str) -> None:
+        """Take a start tag."""
+        if name == "TABLE":
+            self._table = _Table(attributes.get("name", ""))
+        elif name == "COOSYS":
+            self._systems[attributes.get("ID", "")] = attributes.get("system", "")
+        elif name in ("FIELD", "PARAM"):
+            self._column = _Column(attributes)
+        elif name == "VALUES" and self._column is not None and parent == "FIELD":
+            self._column.null = attributes.get("null", self._column.null)
+        elif name == "INFO":
+            self._info(attributes, parent)
+
+    def end(self, name: str, text: str, parent: str) -> None:
+        """Take an end tag, and the text before it."""
+        table, column = self._table, self._column
+        if name == "DESCRIPTION" and parent in ("FIELD", "PARAM") and column is not None:
+            column.description = text.strip()
+        elif name == "DESCRIPTION" and parent == "TABLE" and table is not None:
+            table.description = text.strip()
+        elif name == "FIELD" and table is not None and column is not None:
+            self._column = None
+            table.columns.append(column)
+            if len(table.columns) > MAX_COLUMNS:
+                raise BadTable(f"the table has more than {MAX_COLUMNS} FIELDs")
+        elif name == "PARAM":
+            self._column = None
+            if table is not None and column is not None:
+                self._param(table, column)
+        elif name == "TABLE" and table is not None:
+            if self.header is None and table.columns:
+                self.declare(gaps=False)
+            self._table = None
+
+    def declare(self, *, gaps: bool) -> None:
+        """Take the present table as the one to give; gaps: any cell of it can be missing."""
+        table = self._table
+        if table is None or not table.columns:
+            raise BadTable("the TABLE has data, but no FIELD")
+        self.fields = [
+            read_field(
+                column.attributes,
+                description=column.description,
+                null=column.null,
+                gaps=gaps,
+                number=number,
+            )
+            for number, column in enumerate(table.columns, 1)
+        ]
+        self.header = Header(
+            tuple(field.parameter for field in self.fields),
+            table.name,
+            table.description,
+            (*self._frames(table), *table.constants),
+        )
+        self.notes = table.notes
+
+    def _frames(self, table: _Table) -> list[Constant]:
+        """Give the coordinate systems that the table's FIELDs refer to, each once."""
+        systems = [self._systems.get(c.attributes.get("ref", ""), "") for c in table.columns]
+        named = [system.strip() for system in systems if system.strip().upper() not in _SKY]
+        return [frame_statement(system) for system in dict.fromkeys(filter(None, named))]
+
+    def _param(self, table: _Table, column: _Column) -> None:
+        number = len(table.constants) + 1
+        table.constants.append(
+            read_param(column.attributes, description=column.description, number=number)
+        )
+
+    def _info(self, attributes: Attributes, parent: str) -> None:
+        name, value = attributes.get("name", ""), attributes.get("value", "")
+        if name == "QUERY_STATUS" and value.strip().upper() == "ERROR":
+            raise BadTable("this VOTable reports the error of a service (QUERY_STATUS ERROR)")
+        if parent == "TABLE" and self._table is not None:
+            self._table.notes.append((name, value))

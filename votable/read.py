@@ -1,0 +1,264 @@
+"""Reader of VOTable 1.0 to 1.5: streaming, bounded, for documents that nobody vouches for.
+
+Source: IVOA VOTable 1.5. Expat finds the tags; this module knows which may stand where. There is
+no way from a document to a file, an address or an unpacker: DOCTYPE, STREAM href, FITS and PARQUET
+are refused, and no count that a document states is believed.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO
+from xml.parsers import expat
+
+import numpy as np
+
+from vo_server.budget import Budget
+from vo_server.errors import BadTable, excerpt
+from vo_server.formats.source import ROWS, check_rows, check_size, chunks, recognise
+from vo_server.model.parameter import TEXT
+from vo_server.model.table import Column, Header, Table
+from votable.binary import BinaryData
+from votable.metadata import Attributes, Metadata
+from votable.tabledata import MAX_TEXT, TableData
+
+_MAX_DEPTH = 32
+_MAX_ELEMENTS = 100_000  # outside the rows
+_BLOCK_CELLS = 262_144
+_ENCODINGS = ("utf-8", "utf-16", "us-ascii", "iso-8859-1")
+
+# Where the elements that hold data may stand.
+_PARENTS = {
+    "TABLE": ("RESOURCE",),
+    "FIELD": ("TABLE",),
+    "DATA": ("TABLE",),
+    "TABLEDATA": ("DATA",),
+    "BINARY": ("DATA",),
+    "BINARY2": ("DATA",),
+    "STREAM": ("BINARY", "BINARY2"),
+    "FITS": (),
+    "PARQUET": (),
+    "TR": (),  # in TABLEDATA only, which has handlers of its own
+    "TD": (),
+}
+
+
+def read(stream: BinaryIO, budget: Budget) -> Iterator[Table]:
+    """Give the blocks of the one TABLE with data, some 4,096 rows each; one block at least.
+
+    Numbers keep their type; text is str, '' where null; booleans and bits are objects: True,
+    False, None; missing floats are NaN, missing integers `Parameter.null`. A COOSYS that a FIELD
+    refers to becomes a constant with UCD pos.frame, PARAMs of the TABLE are constants, its INFOs
+    notes of the last block. Raises BadTable for what cannot be read, TooMuch beyond the budget's
+    bytes, points or seconds; blocks before the fault have been given then.
+    """
+    document = _Document()
+    given = False
+    for chunk in chunks(stream, budget):
+        document.feed(chunk)
+        document.check(budget)
+        if document.rows >= document.block_rows:
+            given = True
+            yield document.take()
+    document.close()
+    document.check(budget)
+    if document.rows or document.notes or not given:
+        yield document.take()
+
+
+class _Document:
+    """A document that arrives in pieces."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._metadata = Metadata()
+        self._stack: list[str] = []
+        self._elements = 0
+        self._prefix = ""
+        self._head = b""
+        self._fed = 0
+        self._data: TableData | BinaryData | None = None
+        self._streaming = False
+        self._ended = False
+        self._taken = 0
+        self._parser = expat.ParserCreate()
+        self._parser.buffer_text = True
+        self._parser.buffer_size = 65_536
+        self._parser.XmlDeclHandler = _check_encoding
+        self._parser.StartDoctypeDeclHandler = _refuse_doctype
+        self._parser.CharacterDataHandler = self._pieces.append
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait to be taken."""
+        return 0 if self._data is None else self._data.rows
+
+    @property
+    def block_rows(self) -> int:
+        """Rows that make a block."""
+        cells = sum(field.length or 1 for field in self._metadata.fields)
+        return max(1, min(ROWS, _BLOCK_CELLS // max(1, cells)))
+
+    @property
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """What was noted by the end of the document."""
+        return tuple(self._metadata.notes) if self._ended else ()
+
+    def check(self, budget: Budget) -> None:
+        """Raise TooMuch where there are more rows, or larger ones, than the budget allows."""
+        rows = self._taken + self.rows
+        check_rows(rows, budget)
+        check_size(rows, sum(field.size for field in self._metadata.fields), budget)
+
+    def take(self) -> Table:
+        """Give the rows that wait as a block."""
+        self._taken += self.rows
+        assert self._metadata.header is not None
+        if self._data is not None and self._data.rows:
+            columns = self._data.take()
+        else:
+            columns = _no_rows(self._metadata.header)
+        return Table(self._metadata.header, columns, self.notes)
+
+    def feed(self, chunk: bytes) -> None:
+        """Take the next bytes; raises BadTable for what cannot be read."""
+        self._head = self._head or chunk[:64]
+        self._fed += len(chunk)
+        self._parse(chunk)
+
+    def close(self) -> None:
+        """Take the end of the document; raises BadTable where it comes too early."""
+        if not self._fed:
+            raise BadTable("the document is empty")
+        self._parse(b"", final=True)
+        if self._metadata.header is None:
+            raise BadTable("the document has no TABLE with FIELDs")
+        self._ended = True
+
+    def _parse(self, data: bytes, *, final: bool = False) -> None:
+        try:
+            self._parser.Parse(data, final)
+            self._check_text()
+        except expat.ExpatError as err:
+            raise self._malformed(err, final=final) from err
+        except BadTable as err:
+            raise BadTable(f"line {self._parser.CurrentLineNumber}: {err.message}") from err
+
+    def _malformed(self, err: expat.ExpatError, *, final: bool) -> BadTable:
+        if final and self._elements:
+            return BadTable(f"line {err.lineno}: the document ends too early")
+        known = recognise(self._head)
+        if not self._elements and known not in (None, "XML"):
+            return BadTable(f"this is {known}, not a VOTable")
+        return BadTable(
+            f"line {err.lineno}: this is no well-formed XML ({expat.ErrorString(err.code)})"
+        )
+
+    def _check_text(self) -> None:
+        """Refuse text and tags too long to be meant, and hand on what came of a STREAM."""
+        # An unfinished tag is kept and scanned again with each piece of the document.
+        if self._fed - self._parser.CurrentByteIndex > MAX_TEXT:
+            raise BadTable("a tag or comment has more than 1 MB")
+        if self._streaming and isinstance(self._data, BinaryData):
+            self._data.feed("".join(self._pieces))
+            self._pieces.clear()
+        elif isinstance(self._data, TableData):
+            self._data.check()
+        if sum(map(len, self._pieces)) > MAX_TEXT:
+            raise BadTable("a piece of text has more than 1 MB")
+
+    def _start(self, raw: str, attributes: Attributes) -> None:
+        """Take a start tag outside the rows."""
+        self._elements += 1
+        if self._elements > _MAX_ELEMENTS:
+            raise BadTable(f"the document has more than {_MAX_ELEMENTS} elements beside its rows")
+        if len(self._stack) >= _MAX_DEPTH:
+            raise BadTable(f"elements are nested deeper than {_MAX_DEPTH}")
+        self._prefix, name = _split(raw)
+        parent = self._stack[-1] if self._stack else ""
+        self._stack.append(name)
+        if "DESCRIPTION" in self._stack[:-1]:
+            return  # markup in a text
+        self._pieces.clear()
+        if not parent:
+            _check_root(name)
+        elif self._streaming:
+            raise BadTable(f"element {excerpt(name)} has no place in a STREAM")
+        _check_place(name, parent)
+        self._metadata.start(name, attributes, parent)
+        if name in ("TABLEDATA", "BINARY", "BINARY2"):
+            self._begin_data(name)
+        elif name == "STREAM":
+            self._begin_stream(attributes)
+
+    def _end(self, raw: str) -> None:
+        """Take an end tag outside the rows."""
+        name = self._stack.pop()
+        parent = self._stack[-1] if self._stack else ""
+        if name == "TABLEDATA":
+            self._parser.StartElementHandler = self._start
+            self._parser.EndElementHandler = self._end
+        elif name == "STREAM" and isinstance(self._data, BinaryData):
+            self._streaming = False
+            self._data.feed("".join(self._pieces))
+            self._data.finish()
+        if "DESCRIPTION" not in self._stack:
+            self._metadata.end(name, "".join(self._pieces), parent)
+            self._pieces.clear()
+
+    def _begin_data(self, name: str) -> None:
+        if self._data is not None:
+            raise BadTable("the document has more than one TABLE with data; send one")
+        self._metadata.declare(gaps=name != "BINARY")
+        if name != "TABLEDATA":
+            self._data = BinaryData(self._metadata.fields, masked=name == "BINARY2")
+            return
+        data = TableData(self._metadata.fields, self._prefix, self._pieces, self._end)
+        self._data = data
+        self._parser.StartElementHandler = data.start
+        self._parser.EndElementHandler = data.end
+
+    def _begin_stream(self, attributes: Attributes) -> None:
+        if "href" in attributes:
+            raise BadTable("the STREAM is at another address, which is not opened; send it inline")
+        encoding = attributes.get("encoding", "")
+        if encoding.strip().lower() != "base64":
+            raise BadTable(f"the STREAM has the encoding {excerpt(encoding)}; only base64 is read")
+        self._streaming = True
+
+
+def _split(raw: str) -> tuple[str, str]:
+    """Give the prefix of an element, with its colon, and its name."""
+    prefix, colon, name = raw.rpartition(":")
+    return prefix + colon, name
+
+
+def _check_root(name: str) -> None:
+    if name.lower() == "html":
+        raise BadTable("this is HTML, not a VOTable")
+    if name != "VOTABLE":
+        raise BadTable(f"the document is {excerpt(name)}, not a VOTABLE")
+
+
+def _check_place(name: str, parent: str) -> None:
+    if name in ("FITS", "PARQUET"):
+        raise BadTable(f"data in {name} are not read; send TABLEDATA, BINARY or BINARY2")
+    if name in _PARENTS and parent not in _PARENTS[name]:
+        raise BadTable(f"element {name} has no place in {excerpt(parent)}")
+
+
+def _check_encoding(version: str, encoding: str | None, standalone: int) -> None:
+    if encoding is not None and encoding.lower() not in _ENCODINGS:
+        raise BadTable(f"the encoding {excerpt(encoding)} is not read; send UTF-8")
+
+
+def _refuse_doctype(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
+    if name.lower() == "html":
+        raise BadTable("this is HTML, not a VOTable")
+    raise BadTable("the document has a DOCTYPE, which is not read; take that line out")
+
+
+def _no_rows(header: Header) -> tuple[Column, ...]:
+    return tuple(
+        np.empty((0, *p.shape), TEXT if p.dtype.kind == "b" else p.dtype) for p in header.parameters
+    )

@@ -1,0 +1,197 @@
+"""TABLEDATA: rows of cells of text, as columns."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_server.errors import BadTable, excerpt
+from vo_server.formats.cells import NotANumber, integers, objects, reals
+from vo_server.model.parameter import TEXT
+from vo_server.model.table import Column
+from votable.field import DTYPES, Field
+
+MAX_TEXT = 1_048_576  # characters of one cell
+
+Start = Callable[[str, dict[str, str]], None]
+Leave = Callable[[str], None]
+
+_LOGICALS: dict[str, bool | None] = {
+    **dict.fromkeys(("t", "true", "1"), True),
+    **dict.fromkeys(("f", "false", "0"), False),
+    **dict.fromkeys(("", "?"), None),
+}
+
+
+class TableData:
+    """Takes the start and end tags of TR and TD, and gives columns.
+
+    The handlers run for every cell, so they do as little as they can.
+    """
+
+    def __init__(
+        self, fields: Sequence[Field], prefix: str, pieces: list[str], leave: Leave
+    ) -> None:
+        """Take rows of these fields.
+
+        prefix: of element names, such as 'vot:'; pieces: where the parser puts text; leave: takes
+        the end tag of TABLEDATA.
+        """
+        self._fields = fields
+        self._cells: list[str] = []
+        self._whole = 0  # cells in whole rows
+        self._rows = 0  # since the beginning
+        self._pieces = pieces
+        self.start, self.end = self._handlers(f"{prefix}TR", f"{prefix}TD", leave)
+
+    @property
+    def rows(self) -> int:
+        """Whole rows that wait to be taken."""
+        return self._whole // len(self._fields)
+
+    def check(self) -> None:
+        """Raise BadTable where the row that is being read is too long already."""
+        if len(self._cells) - self._whole > len(self._fields):
+            self._raise_length()
+
+    def take(self) -> tuple[Column, ...]:
+        """Give the whole rows that wait as columns; raises BadTable naming row and column."""
+        rows, width = self.rows, len(self._fields)
+        cells = self._cells[: self._whole]
+        del self._cells[: self._whole]
+        self._whole = 0
+        first = self._rows - rows + 1
+        return tuple(_read(field, cells[i::width], first) for i, field in enumerate(self._fields))
+
+    def _handlers(self, row: str, cell: str, leave: Leave) -> tuple[Start, Leave]:
+        """Give the handlers of start and end tags."""
+        pieces = self._pieces
+        add, clear, join = self._cells.append, pieces.clear, "".join
+        inside = ""
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal inside
+            if inside == row and name == cell:
+                if "encoding" in attributes:
+                    raise BadTable("cells with an encoding of their own are not read")
+                inside = cell
+                clear()
+            elif not inside and name == row:
+                inside = row
+            else:
+                raise BadTable(f"element {excerpt(name)} has no place in TABLEDATA here")
+
+        def end(name: str) -> None:
+            nonlocal inside
+            if inside == cell:
+                text = pieces[0] if len(pieces) == 1 else join(pieces)
+                if len(text) > MAX_TEXT:
+                    raise BadTable("a cell has more than 1 MB")
+                add(text)
+                inside = row
+            elif inside:
+                self._end_row()
+                inside = ""
+            else:
+                leave(name)
+
+        return start, end
+
+    def _end_row(self) -> None:
+        if len(self._cells) - self._whole != len(self._fields):
+            self._raise_length()
+        self._whole = len(self._cells)
+        self._rows += 1
+
+    def _raise_length(self) -> None:
+        count = len(self._cells) - self._whole
+        raise BadTable(
+            f"row {self._rows + 1} has {count} cells, but the table {len(self._fields)} FIELDs"
+        )
+
+
+def _read(field: Field, cells: list[str], first: int) -> Column:
+    """Read a column; first: number of its first row."""
+    try:
+        return _column(field, cells)
+    except NotANumber as err:
+        raise BadTable(
+            f"row {first + err.index}, column {excerpt(field.parameter.name)}: "
+            f"{excerpt(cells[err.index].strip())} is no {_what(field)}"
+        ) from err
+
+
+def _what(field: Field) -> str:
+    return f"array of {field.length} {field.datatype}" if field.length != 1 else field.datatype
+
+
+def _column(field: Field, cells: list[str]) -> Column:
+    """Read a column; raises NotANumber telling the cell."""
+    kind = field.parameter.dtype.kind
+    if field.parameter.dtype == TEXT:
+        return objects(cells)
+    parts = (field.length or 1) * (2 if kind == "c" else 1)
+    if kind == "b":
+        return _logicals(field, cells, parts)
+    words = cells if parts == 1 else _split(cells, parts)
+    try:
+        values = _integers(field, words) if kind in "iu" else _reals(field, words)
+    except NotANumber as err:
+        raise NotANumber(err.index // parts) from err
+    return values.reshape(len(cells), *field.parameter.shape)
+
+
+def _split(cells: list[str], parts: int) -> list[str]:
+    """Give the words of array cells; a blank cell has blank words."""
+    words: list[str] = []
+    for index, cell in enumerate(cells):
+        found = cell.split() or [""] * parts
+        if len(found) != parts:
+            raise NotANumber(index)
+        words += found
+    return words
+
+
+def _reals(field: Field, words: list[str]) -> NDArray[np.generic]:
+    values = reals(words)
+    if field.fill is not None:
+        values[values == field.fill] = np.nan
+    dtype = field.parameter.dtype
+    if dtype.kind == "c":
+        return values.view(np.complex128).astype(dtype)
+    with np.errstate(over="ignore"):
+        return values.astype(dtype)
+
+
+def _integers(field: Field, words: list[str]) -> NDArray[np.generic]:
+    parameter = field.parameter
+    null = 0 if parameter.null is None else parameter.null
+    try:
+        values = integers(words, null)
+    except NotANumber:
+        values = integers([_decimal(word) for word in words], null)
+    limits = np.iinfo(DTYPES[field.datatype].str)
+    outside = (values != null) & ((values < limits.min) | (values > limits.max))
+    if outside.any():
+        raise NotANumber(int(np.argmax(outside)))
+    return values.astype(parameter.dtype)
+
+
+def _decimal(word: str) -> str:
+    """Give a hexadecimal number in decimal digits, anything else as it is."""
+    try:
+        return str(int(word, 16)) if word.strip()[:2].lower() == "0x" else word
+    except ValueError:
+        return word
+
+
+def _logicals(field: Field, cells: list[str], parts: int) -> Column:
+    if field.datatype == "bit":
+        cells = [" ".join("".join(cell.split())) for cell in cells]
+    words = [cell.strip() for cell in cells] if parts == 1 else _split(cells, parts)
+    found: list[bool | None] = []
+    for index, word in enumerate(words):
+        if word.lower() not in _LOGICALS:
+            raise NotANumber(index // parts)
+        found.append(_LOGICALS[word.lower()])
+    return objects(found).reshape(len(cells), *field.parameter.shape)
