@@ -135,7 +135,11 @@ def _serve(talk: Callable[[socket.socket], None]) -> Iterator[str]:
 def silent() -> Iterator[str]:
     """Give the URL of a server that says nothing."""
     over = threading.Event()
-    yield from _serve(lambda _: over.wait(20) and None)
+
+    def talk(connection: socket.socket) -> None:
+        over.wait(20)
+
+    yield from _serve(talk)
     over.set()
 
 

@@ -170,18 +170,18 @@ def test_a_folder_that_cannot_be_made_is_a_clear_refusal(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("budget", "max_bytes", "kind"),
+    ("limits", "max_bytes", "kind"),
     [
-        (Budget(bytes=99), 1000, TooMuch),
-        (Budget(), 99, TooMuch),
-        (Budget(seconds=0.0), 1000, TooMuch),
-        (Budget(bytes=100), 100, None),
+        ({"bytes": 99}, 1000, TooMuch),
+        ({}, 99, TooMuch),
+        ({"seconds": 0}, 1000, TooMuch),
+        ({"bytes": 100}, 100, None),
     ],
 )
 def test_limits_of_request_and_store(
-    tmp_path: Path, budget: Budget, max_bytes: int, kind: type[Refusal] | None
+    tmp_path: Path, limits: dict[str, Any], max_bytes: int, kind: type[Refusal] | None
 ) -> None:
-    results = store(tmp_path, max_bytes)
+    results, budget = store(tmp_path, max_bytes), Budget(**limits)
     blocks = (bytes(10) for _ in range(10))
     if kind is None:
         assert {results.put(results.key("x"), "vot", blocks, budget)} == names(tmp_path)
