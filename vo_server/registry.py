@@ -1,13 +1,16 @@
 """Registry: every resource of the node by id, kept fresh by asking the providers again."""
 
+import logging
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from vo_server.errors import UnknownResource
+from vo_server.errors import UnknownResource, excerpt
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.ports import Provider
+
+_log = logging.getLogger(__name__)
 
 # Seconds after which providers are asked again, so that new runs appear without a restart.
 FRESH = 1.0
@@ -22,12 +25,16 @@ class Entry:
 
 
 class Registry:
-    """The only look-up of a resource."""
+    """The only look-up of a resource.
+
+    What the providers said last is given at once; when it is no longer fresh they are asked
+    again in the background, and right away where an id is not known.
+    """
 
     def __init__(self, providers: Sequence[Provider], fresh: float = FRESH) -> None:
         self._providers = tuple(providers)
         self._fresh = fresh
-        self._lock = threading.Lock()
+        self._asking = threading.Lock()
         self._entries: dict[str, Entry] = {}
         self._refused: tuple[Refused, ...] = ()
         self._asked = float("-inf")
@@ -36,7 +43,12 @@ class Registry:
         """Give the entry of an id; raises UnknownResource."""
         entry = self._current().get(id)
         if entry is None:
-            raise UnknownResource(f"{argument} '{id[:200]}' is not served here", argument=argument)
+            self.refresh()
+            entry = self._entries.get(id)
+        if entry is None:
+            raise UnknownResource(
+                f"{argument} {excerpt(id, 200)} is not served here", argument=argument
+            )
         return entry
 
     def all(self, kind: Kind | None = None) -> list[Resource]:
@@ -53,23 +65,47 @@ class Registry:
         self._current()
         return self._refused
 
-    def _current(self) -> dict[str, Entry]:
-        """Ask the providers again when the last answer is no longer fresh."""
-        with self._lock:
-            if time.monotonic() - self._asked > self._fresh:
+    def refresh(self) -> None:
+        """Ask the providers again unless the last answer is fresh."""
+        with self._asking:
+            if self._is_stale():
                 self._entries, self._refused = self._ask()
                 self._asked = time.monotonic()
-            return self._entries
+
+    def _current(self) -> dict[str, Entry]:
+        """Give the last answer, waiting only for the first."""
+        if not self._entries:
+            self.refresh()
+        elif self._is_stale() and not self._asking.locked():
+            threading.Thread(target=self.refresh, name="registry", daemon=True).start()
+        return self._entries
+
+    def _is_stale(self) -> bool:
+        return time.monotonic() - self._asked > self._fresh
 
     def _ask(self) -> tuple[dict[str, Entry], tuple[Refused, ...]]:
         entries: dict[str, Entry] = {}
         refused: list[Refused] = []
         for provider in self._providers:
-            for resource in provider.resources():
+            offered, not_served = _offer(provider)
+            refused.extend(not_served)
+            for resource in offered:
                 other = entries.setdefault(resource.id, Entry(resource, provider))
                 if other.provider is not provider and resource.kind in (Kind.OUTPUT, Kind.ORBIT):
                     refused.append(
                         Refused(resource.source, f"{resource.id} is served from elsewhere already")
                     )
-            refused.extend(provider.refused())
+        for file in refused:
+            if file not in self._refused:
+                _log.warning("not served: %s: %s", file.source, file.reason)
         return entries, tuple(refused)
+
+
+def _offer(provider: Provider) -> tuple[Sequence[Resource], Sequence[Refused]]:
+    """Ask one provider; one that fails in a way nobody foresaw takes no other with it."""
+    try:
+        return provider.resources(), provider.refused()
+    except Exception:  # noqa: BLE001  # the border to foreign code
+        name = type(provider).__name__
+        _log.exception("the provider %s failed", name)
+        return (), (Refused(name, "the provider failed; the log has the reason"),)

@@ -38,17 +38,19 @@ def served(folder: Path) -> Iterator[BenchNode]:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
-    config = write(folder, port)
+    config = write(folder / "node", port)
+    orbits = folder / "orbits"
+    orbits.mkdir()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "vo_server", "serve", "--config", str(config)]
     with (
         (folder / "log").open("wb") as log,
-        client.served(folder / "orbits") as site,
+        client.served(orbits) as site,
         subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log) as process,
     ):
         try:
             if not client.wait_until_up(url, 60.0):
                 raise RuntimeError((folder / "log").read_text(encoding="utf-8"))
-            yield BenchNode(url, site, folder / "orbits", config, process.pid)
+            yield BenchNode(url, site, orbits, config, process.pid)
         finally:
             process.terminate()

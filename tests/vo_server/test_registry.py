@@ -1,5 +1,6 @@
 """Registry: look-ups, children, doubled ids, and freshness."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -58,3 +59,36 @@ def test_providers_are_asked_again_only_when_stale() -> None:
     stale.all()
     provider.served.append(_OUTPUT)
     assert stale.get(_OUTPUT.id).resource is _OUTPUT
+
+
+def test_a_look_up_does_not_wait_for_providers_that_are_asked_again() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(Given):
+        def resources(self) -> Sequence[Resource]:
+            if self.asked:
+                begun.set()
+                go_on.wait(60)
+            return super().resources()
+
+    provider = Slow([_RUN])
+    registry = Registry([provider], fresh=-1.0)
+    assert registry.all() == [_RUN]
+    provider.served.append(_OUTPUT)
+    assert registry.all() == [_RUN]
+    assert begun.wait(60)
+    assert registry.get(_RUN.id).resource is _RUN
+    go_on.set()
+    assert registry.get(_OUTPUT.id).resource is _OUTPUT
+
+
+def test_a_provider_that_fails_takes_no_other_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Given):
+        def resources(self) -> Sequence[Resource]:
+            raise KeyError("oh")
+
+    registry = Registry([Broken([]), Given([_RUN], files=[Refused("a.nc", "damaged")])])
+    assert registry.all() == [_RUN]
+    assert [r.source for r in registry.refused()] == ["Broken", "a.nc"]
+    assert "KeyError" in caplog.text
+    assert "not served: a.nc: damaged" in caplog.text

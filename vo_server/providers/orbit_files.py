@@ -56,6 +56,7 @@ class OrbitFiles:
         radius = options.body_radius
         self._radius = None if radius is None else quantity(radius, "m", argument="body_radius")
         self._version: str | None = None
+        self._known: dict[Path, tuple[str, Trajectory | Refused]] = {}
         self._trajectory: Trajectory | None = None
         self._resources: tuple[Resource, ...] = ()
         self._refused: tuple[Refused, ...] = ()
@@ -90,13 +91,9 @@ class OrbitFiles:
 
     def _read(self, files: list[Path], version: str) -> None:
         """Read all files; one that fails is refused and the rest is served."""
-        parts: list[Trajectory] = []
-        refused: list[Refused] = []
-        for path in files:
-            try:
-                parts.append(self._read_file(path))
-            except Refusal as err:
-                refused.append(Refused(str(path), err.message))
+        found = [self._part(path) for path in files]
+        parts = [part for part in found if isinstance(part, Trajectory)]
+        refused = [part for part in found if isinstance(part, Refused)]
         self._trajectory, self._resources = None, ()
         if parts:
             try:
@@ -105,6 +102,20 @@ class OrbitFiles:
             except Refusal as err:
                 refused.append(Refused(self._options.path, err.message))
         self._refused = tuple(refused)
+
+    def _part(self, path: Path) -> Trajectory | Refused:
+        """Read one file, or give what was found in it when it has not changed since."""
+        stamp = _stamp(path)
+        known = self._known.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        part: Trajectory | Refused
+        try:
+            part = self._read_file(path)
+        except Refusal as err:
+            part = Refused(str(path), err.message)
+        self._known[path] = (stamp, part)
+        return part
 
     def _read_file(self, path: Path) -> Trajectory:
         budget = Budget(points=_BUDGET_POINTS, seconds=_BUDGET_SECONDS)
