@@ -1,1 +1,1 @@
-"""HAPI: the room of the time-series front and of the provider for remote HAPI servers."""
+"""HAPI: room for the time-series front and for remote HAPI servers; nothing is built yet."""

@@ -1,1 +1,1 @@
-"""SPASE: the room of the data model, its records, registry and harvesting."""
+"""SPASE: room for the data model, its records and their harvesting; nothing is built yet."""

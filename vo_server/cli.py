@@ -1,5 +1,6 @@
 """Command line: `vo-server`; each command imports what it needs when it runs."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -253,6 +254,7 @@ def main() -> None:
     """Run the command line; a refusal is one line on stderr and exit status 1."""
     from vo_server.errors import Refusal
 
+    logging.getLogger("vo_server").addHandler(logging.NullHandler())
     try:
         cli(standalone_mode=True)
     except Refusal as refusal:

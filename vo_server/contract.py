@@ -73,7 +73,7 @@ def _resource(resource: Resource, site: Site) -> Iterator[str]:
     if not resource.id.startswith(f"spase://{site.authority}/"):
         yield f"{resource.id} lies outside the authority {site.authority}"
     if resource.kind is Kind.OUTPUT:
-        for what in ("frame", "body", "domain", "parent", "version", "parameters"):
+        for what in ("frame", "body", "domain", "parent", "model", "version", "parameters"):
             if not getattr(resource, what):
                 yield f"{resource.id} has no {what}"
         for parameter in resource.parameters:

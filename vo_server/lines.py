@@ -16,7 +16,7 @@ from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource
-from vo_server.sampling import describe_resource
+from vo_server.sampling import describe_input, describe_resource
 
 _BLOCK = 16_384
 _SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
@@ -143,10 +143,11 @@ def _header(
     if limits.radius is not None:
         lengths.append(("StopCondition_Radius", limits.radius))
     constants = tuple(Constant(Parameter(name, unit="m"), value) for name, value in lengths)
-    frame = request.seeds.frame
-    lines = [*describe_resource(request.resource), f"Lines of: {request.quantity}"]
-    if frame is None:
-        lines.append(f"Input: states no frame; positions taken in {request.resource.frame}")
+    lines = [
+        *describe_resource(request.resource),
+        f"Lines of: {request.quantity}",
+        describe_input(request.seeds, request.resource),
+    ]
     return Header(
         (Parameter("Line_no", np.dtype(np.int32)), *_POSITION, *vector, total),
         name=f"{request.resource.id.rpartition('/')[2]} lines",

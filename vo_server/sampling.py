@@ -100,20 +100,28 @@ def fly(
 
 def describe(request: SampleRequest) -> str:
     """Say in `Key: value` lines what was sampled and how."""
-    given = request.trajectory.frame
-    lines = [
-        *describe_resource(request.resource),
-        f"Interpolation: {request.method}",
-    ]
-    if given is None:
-        lines.append(f"Input: states no frame; positions taken in {request.resource.frame}")
-    return "\n".join(lines)
+    return "\n".join(
+        [
+            *describe_resource(request.resource),
+            f"Interpolation: {request.method}",
+            describe_input(request.trajectory, request.resource),
+        ]
+    )
+
+
+def describe_input(trajectory: Trajectory, resource: Resource) -> str:
+    """Say how many positions were given, and in which frame they were taken."""
+    told = f"in {trajectory.frame}"
+    if trajectory.frame is None:
+        told = f"with no frame stated, taken in {resource.frame}"
+    return f"Input: {len(trajectory)} positions {told}"
 
 
 def describe_resource(resource: Resource) -> list[str]:
     """Name an output, its run, body and frame in `Key: value` lines."""
     body = resource.body
     return [
+        f"SimulationModel: {resource.model}",
         f"SimulationRun: {resource.parent}",
         f"NumericalOutput: {resource.id}",
         *([f"Object: {body.name}", f"Object radius: {body.radius:.15g} m"] if body else []),

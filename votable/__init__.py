@@ -1,1 +1,1 @@
-"""VOTable: bounded reader, streaming writer and column roles."""
+"""VOTable: bounded reader and streaming writer."""

@@ -70,7 +70,7 @@ def make_source() -> MakeSource:
         resource = Resource(
             "spase://MyLab/NumericalOutput/A/out", Kind.OUTPUT, "out", field.parameters,
             field.frame, body, field.domain, grid.step, "spase://MyLab/SimulationRun/A",
-            version="1",
+            "spase://MyLab/SimulationModel/M", version="1",
         )  # fmt: skip
         return Source(resource, field)
 

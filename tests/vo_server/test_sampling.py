@@ -83,13 +83,14 @@ def test_the_description_says_what_was_done(make_source: Make, trajectory: Make)
     request = SampleRequest(source.resource, ("n",), trajectory([[0, 0, 1]], frame=None), "nearest")
     (block,) = sampling.fly(request, source, Budget())
     assert block.header.description.splitlines() == [
+        "SimulationModel: spase://MyLab/SimulationModel/M",
         "SimulationRun: spase://MyLab/SimulationRun/A",
         "NumericalOutput: spase://MyLab/NumericalOutput/A/out",
         "Object: Mars",
         "Object radius: 3390000 m",
         "Coordinate system: MSO",
         "Interpolation: nearest",
-        "Input: states no frame; positions taken in MSO",
+        "Input: 1 positions with no frame stated, taken in MSO",
     ]
 
 

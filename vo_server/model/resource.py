@@ -21,6 +21,7 @@ class Resource:
     """A simulation model, a run, one of its outputs, or an orbit.
 
     id: `spase://authority/Type/...`; parent: id of the output's run or the run's model;
+    model: id of an output's model;
     parameters: what can be asked for, in SI units; domain: where it is defined, metres; step:
     smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
     whenever the numbers behind it may have changed; source: where it comes from, for people;
@@ -36,6 +37,7 @@ class Resource:
     domain: Box | None = None
     step: float | None = None
     parent: str | None = None
+    model: str | None = None
     population: str | None = None
     release_date: str | None = None
     version: str = ""

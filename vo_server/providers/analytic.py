@@ -185,6 +185,7 @@ class Analytic:
                 domain,
                 step=half / 64.0,
                 parent=options.run,
+                model=options.model,
                 version=version,
                 source="formula",
             ),

@@ -162,6 +162,7 @@ def _resource(
         domain=field.domain,
         step=field.grid.step,
         parent=run.id,
+        model=run.model,
         population=output.population,
         release_date=run.release_date,
         version=version,

@@ -78,6 +78,7 @@ class HarrisSheet:
                 domain=self._field.domain,
                 step=self._field.thickness,
                 parent=f"{root}/SimulationRun/Harris",
+                model=f"{root}/SimulationModel/Harris",
                 version=options.model_dump_json(),
             ),
         )
