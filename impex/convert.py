@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_server.errors import BadArgument
+from vo_server.frames import transform
 from vo_server.model.parameter import vector_name
 from vo_server.model.request import Direction, LineRequest, Method
 from vo_server.model.resource import Resource
@@ -113,8 +114,11 @@ def _region(bounds: Sequence[float]) -> Box | None:
 def _refuse_outside(
     seeds: Trajectory, resource: Resource, region: Box | None, radius: float
 ) -> None:
-    """Refuse seeds of which not one can start a line."""
+    """Refuse seeds of which not one can start a line, or that are in another frame."""
+    frame = resource.frame or seeds.frame
     positions = seeds.positions
+    if frame is not None:
+        positions = transform(positions, seeds.frame, frame, argument="url_XYZ")
     boundary = (resource.body.inner_boundary if resource.body else None) or 0.0
     good = np.ones(len(positions), bool)
     for where, holds in (

@@ -14,11 +14,12 @@ from impex.dialect import Dialect
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
 from impex.operations import Operations
-from impex.page import page
+from impex.page import example_call, page
 from impex.soap import SoapService
 from impex.wsdl import wsdl
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
+from vo_server.model.resource import Kind
 from vo_server.ports import Service
 
 _DIALECTS = {dialect.name: dialect for dialect in (FMI,)}
@@ -63,12 +64,14 @@ class ImpexFront:
         return routes
 
     def services(self, context: Context) -> list[Service]:
-        """Give the endpoint of every dialect."""
-        addresses = [context.url(f"{self.prefix}/{dialect.name}") for dialect in self._dialects]
-        return [
-            Service(dialect.title, address, f"{address}?wsdl")
-            for dialect, address in zip(self._dialects, addresses, strict=True)
-        ]
+        """Give the endpoint of every dialect, with a call of the first output served."""
+        outputs = context.registry.all(Kind.OUTPUT)
+        services = []
+        for dialect in self._dialects:
+            address = context.url(f"{self.prefix}/{dialect.name}")
+            example = example_call(address, outputs[0].id) if outputs else ""
+            services.append(Service(dialect.title, address, f"{address}?wsdl", example))
+        return services
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""

@@ -38,6 +38,19 @@ def page(dialect: Dialect, address: str) -> bytes:
     )
 
 
+def example_call(address: str, resource: str) -> str:
+    """Give a few lines of Python that sample a resource, for people to copy."""
+    return (
+        "import zeep\n"
+        f'client = zeep.Client("{address}?wsdl")\n'
+        "url = client.service.getDataPointValue(\n"
+        f'    ResourceID="{resource}",\n'
+        '    url_XYZ="https://example.org/orbit.vot",   # a table with X, Y, Z\n'
+        ")\n"
+        "# url holds a VOTable: your columns, then the simulation's values along them"
+    )
+
+
 def _add_parameters(parent: Any, record: Record) -> None:
     """List the parameters of a record, and in each the parameters of its own."""
     if not record.members:

@@ -36,6 +36,7 @@ _log = logging.getLogger(__name__)
 def from_environment() -> Drain:
     """Build the application of the node file that VO_CONFIG names; for server processes."""
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("spyne").setLevel(logging.CRITICAL)
     return build(load(Path(os.environ[CONFIG_VARIABLE])))
 
@@ -96,16 +97,13 @@ def _guarded(front: Any, route: Route) -> Route:
 
 
 def _health(context: Context) -> Endpoint:
+    release = version("vo-server")
+
     async def health(request: Request) -> Response:
-        """Tell operators that the node answers, and how much it serves."""
-        resources = await context.work(context.registry.all)
+        """Tell operators that the node answers, however busy, and how much it serves."""
+        resources, refused = context.registry.snapshot()
         return JSONResponse(
-            {
-                "status": "ok",
-                "version": version("vo-server"),
-                "resources": len(resources),
-                "refused": len(context.registry.refused()),
-            }
+            {"status": "ok", "version": release, "resources": resources, "refused": refused}
         )
 
     return health

@@ -4,13 +4,15 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 if TYPE_CHECKING:
     from vo_server.budget import Budget
+    from vo_server.model.resource import Resource
     from vo_server.model.trajectory import Trajectory
     from vo_server.registry import Registry
     from vo_server.settings import Settings
@@ -50,6 +52,7 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
 
     settings = _settings(config)
     app.build(settings)  # what is wrong in the node file is said here, once, not by every worker
+    server.check_port(host, port)
     click.echo(f"listening on {host}:{port}; public URLs start with {settings.node.base_url}")
     server.serve(config, host, port, workers)
 
@@ -122,7 +125,8 @@ def fly(  # one a command-line option
     registry = _registry(settings)
     entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
     budget = settings.limits.budget()
-    path = _trajectory(settings, registry, trajectory, resource=entry.resource, budget=budget)
+    read = _Reader(settings, registry, entry.resource, budget)
+    path = read.trajectory(trajectory, "TRAJECTORY")
     names = sampling.parameter_names(entry.resource, variables, argument="variable")
     source = sampling.source_of(entry, "RESOURCE")
     request = SampleRequest(entry.resource, names, path, method)
@@ -159,7 +163,8 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     wanted = [f"{quantity}{axis}" for axis in "xyz"]
     entry = sampling.find_output(registry, resource, wanted, argument="RESOURCE")
     budget = settings.limits.budget()
-    start = _trajectory(settings, registry, seeds, resource=entry.resource, budget=budget)
+    read = _Reader(settings, registry, entry.resource, budget)
+    start = read.trajectory(seeds, "SEEDS")
     request = LineRequest(
         entry.resource,
         quantity,
@@ -186,32 +191,47 @@ def _registry(settings: "Settings") -> "Registry":
     return Registry(providers(settings))
 
 
-def _trajectory(
-    settings: "Settings", registry: "Registry", given: str, *, resource: Any, budget: "Budget"
-) -> "Trajectory":
-    """Read a trajectory from a file, a URL, or a served orbit."""
-    from vo_server.context import read
-    from vo_server.errors import BadArgument
-    from vo_server.fetch import Fetcher
-    from vo_server.ports import OrbitSource
-    from vo_server.roles import trajectory
+@dataclass(frozen=True)
+class _Reader:
+    """Reads positions for a resource from a file, a URL, or a served orbit."""
 
-    if given.startswith("spase://"):
-        entry = registry.get(given, argument="TRAJECTORY")
-        if not isinstance(entry.provider, OrbitSource):
-            raise BadArgument(f"{given} is no orbit", argument="TRAJECTORY")
-        return entry.provider.orbit(entry.resource, None)
-    body, name = resource.body, "TRAJECTORY"
-    place: dict[str, Any] = {"body": body.name, "radius": body.radius, "argument": name}
-    if "://" in given:
-        with Fetcher(settings.fetch).fetch(given, budget, argument=name) as fetched:
-            names = (fetched.name, fetched.media_type)
-            return trajectory(read(fetched.stream, names, budget, name), **place)
-    try:
-        with Path(given).open("rb") as stream:
-            return trajectory(read(stream, (given,), budget, name), **place)
-    except OSError as err:
-        raise BadArgument(f"cannot read {given}: {err.strerror}", argument=name) from err
+    settings: "Settings"
+    registry: "Registry"
+    resource: "Resource"
+    budget: "Budget"
+
+    def trajectory(self, given: str, name: str) -> "Trajectory":
+        """Read what an argument of this name gives."""
+        from vo_server.errors import BadArgument
+        from vo_server.fetch import Fetcher
+        from vo_server.ports import OrbitSource
+
+        if given.startswith("spase://"):
+            entry = self.registry.get(given, argument=name)
+            if not isinstance(entry.provider, OrbitSource):
+                raise BadArgument(f"{given} is no orbit", argument=name)
+            return entry.provider.orbit(entry.resource, None)
+        if "://" in given:
+            fetcher = Fetcher(self.settings.fetch)
+            with fetcher.fetch(given, self.budget, argument=name) as fetched:
+                return self._table(fetched.stream, (fetched.name, fetched.media_type), name)
+        try:
+            with Path(given).open("rb") as stream:
+                return self._table(stream, (given,), name)
+        except OSError as err:
+            raise BadArgument(f"cannot read {given}: {err.strerror}", argument=name) from err
+
+    def _table(self, stream: BinaryIO, names: tuple[str, ...], name: str) -> "Trajectory":
+        from vo_server.context import read
+        from vo_server.roles import trajectory
+
+        body = self.resource.body
+        return trajectory(
+            read(stream, names, self.budget, name),
+            body=body.name if body else "",
+            radius=body.radius if body else None,
+            argument=name,
+        )
 
 
 def _write(output: Path, tables: Iterator[Any], total: int | None) -> None:

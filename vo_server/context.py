@@ -26,7 +26,7 @@ _MAGIC = ((b"<", "votable"), (b"CDF", "netcdf"), (b"\x89HDF", "netcdf"))
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A table given by a client: its blocks, and a digest that names its content."""
+    """A table given by a client: its blocks, and a digest of its content and how it is read."""
 
     tables: Iterator[Table]
     digest: str
@@ -84,13 +84,19 @@ class Context:
         name = self.results.own(url)
         if name is None:
             with self._fetcher.fetch(url, budget, argument=argument) as fetched:
-                names = (fetched.name, fetched.media_type)
-                yield Given(read(fetched.stream, names, budget, argument), fetched.digest)
+                form = _format(fetched.stream, (fetched.name, fetched.media_type), argument)
+                tables = form.read(fetched.stream, budget)
+                yield Given(tables, f"{form.name}:{fetched.digest}")
             return
         path = self.results.path(name)
+        gone = UpstreamFailed(f"result {name} is no longer kept here", argument=argument)
         if path is None:
-            raise UpstreamFailed(f"result {name} is no longer kept here", argument=argument)
-        with path.open("rb") as stream:
+            raise gone
+        try:
+            stream = path.open("rb")
+        except OSError as err:
+            raise gone from err
+        with stream:
             yield Given(read(stream, (name,), budget, argument), name)
 
 

@@ -3,7 +3,7 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,11 @@ class Variable:
     factor: float
     load: Callable[[], Array]
 
+    def loaded(self) -> "Variable":
+        """Give the same variable with its values in memory."""
+        values = self.load()
+        return replace(self, load=lambda: values)
+
 
 @dataclass(frozen=True, slots=True)
 class GridField:
@@ -55,6 +60,11 @@ class GridField:
             (float(upper[0]), float(upper[1]), float(upper[2])),
         )
 
+    def loaded(self, names: Sequence[str]) -> "GridField":
+        """Give the same field with the named variables in memory."""
+        read = {name: self.variables[name].loaded() for name in names}
+        return replace(self, variables={**self.variables, **read})
+
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -78,17 +88,32 @@ class ArrayCache:
         self._bytes = 0
         self._arrays: OrderedDict[Hashable, Array] = OrderedDict()
         self._lock = threading.Lock()
+        self._loading = threading.Lock()
 
     def get(self, key: Hashable, load: Callable[[], Array]) -> Array:
-        """Give the array of this key, loading it once; it must not be written to."""
+        """Give the array of this key, which must not be written to.
+
+        It is loaded once, while look-ups of other arrays that are there go on.
+        """
+        found = self._find(key)
+        if found is None:
+            with self._loading:
+                found = self._find(key)
+                if found is None:
+                    found = self._keep(key, load())
+        return found
+
+    def _find(self, key: Hashable) -> Array | None:
         with self._lock:
             if key in self._arrays:
                 self._arrays.move_to_end(key)
-                return self._arrays[key]
-            array = load()
-            array.flags.writeable = False
+            return self._arrays.get(key)
+
+    def _keep(self, key: Hashable, array: Array) -> Array:
+        array.flags.writeable = False
+        with self._lock:
             self._arrays[key] = array
             self._bytes += array.nbytes
             while self._bytes > self._max_bytes and len(self._arrays) > 1:
                 self._bytes -= self._arrays.popitem(last=False)[1].nbytes
-            return array
+        return array

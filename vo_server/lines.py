@@ -131,7 +131,12 @@ def _header(
 ) -> Header:
     known = {parameter.name: parameter for parameter in field.parameters}
     vector = tuple(known[name] for name in names)
-    total = Parameter(f"{request.quantity}tot", unit=vector[0].unit, ucd=vector[0].ucd)
+    total = Parameter(
+        f"{request.quantity}tot",
+        unit=vector[0].unit,
+        ucd=vector[0].ucd,
+        description="length of the interpolated vector",
+    )
     reasons = tuple(
         Constant(
             Parameter(f"EndReason_{_SIDE_NAMES[side]}", TEXT, description="one word a line"),

@@ -48,8 +48,8 @@ class Site:
 
     def match(self, pattern: str) -> list[Path]:
         """Give the files that match a pattern relative to the folder, sorted."""
-        found = glob.glob(str(self.folder / pattern), recursive=True)  # noqa: PTH207  # absolute
-        return [path for name in sorted(found) if (path := Path(name)).is_file()]
+        found = glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207  # absolute
+        return [path for name in sorted(found) if (path := self.folder / name).is_file()]
 
 
 @runtime_checkable
@@ -102,11 +102,15 @@ class Format(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service of a front, for people and registries: what it is and where."""
+    """One service of a front, for people and registries: what it is and where.
+
+    description_url: of its machine-readable description; example: a call, for people to copy.
+    """
 
     title: str
     url: str
     description_url: str | None = None
+    example: str = ""
 
 
 @runtime_checkable

@@ -14,6 +14,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds after which providers are asked again, so that new runs appear without a restart.
 FRESH = 1.0
+# Times that age at which an answer is no longer given at all; a busy node never gets there.
+_TOO_OLD = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class Entry:
 class Registry:
     """The only look-up of a resource.
 
-    What the providers said last is given at once; when it is no longer fresh they are asked
-    again in the background, and right away where an id is not known.
+    What the providers said last is given at once for a second or a few, while they are asked
+    again in the background; what is older, or an id that is not known, waits for their answer.
     """
 
     def __init__(self, providers: Sequence[Provider], fresh: float = FRESH) -> None:
@@ -65,23 +67,25 @@ class Registry:
         self._current()
         return self._refused
 
+    def snapshot(self) -> tuple[int, int]:
+        """Give how many resources and refused files there were at the last answer; never waits."""
+        return len(self._entries), len(self._refused)
+
     def refresh(self) -> None:
         """Ask the providers again unless the last answer is fresh."""
         with self._asking:
-            if self._is_stale():
+            if time.monotonic() - self._asked > self._fresh:
                 self._entries, self._refused = self._ask()
                 self._asked = time.monotonic()
 
     def _current(self) -> dict[str, Entry]:
-        """Give the last answer, waiting only for the first."""
-        if not self._entries:
+        """Give the last answer where it is young enough, else wait for the next."""
+        age = time.monotonic() - self._asked
+        if age > _TOO_OLD * self._fresh:
             self.refresh()
-        elif self._is_stale() and not self._asking.locked():
+        elif age > self._fresh and not self._asking.locked():
             threading.Thread(target=self.refresh, name="registry", daemon=True).start()
         return self._entries
-
-    def _is_stale(self) -> bool:
-        return time.monotonic() - self._asked > self._fresh
 
     def _ask(self) -> tuple[dict[str, Entry], tuple[Refused, ...]]:
         entries: dict[str, Entry] = {}

@@ -73,6 +73,7 @@ class ResultStore:
         name = _name(key, extension)
         try:
             with _storing():
+                self._folder.mkdir(parents=True, exist_ok=True)
                 handle, unfinished = tempfile.mkstemp(_UNFINISHED, f".{key}-", self._folder)
             try:
                 self._write(handle, blocks, budget)

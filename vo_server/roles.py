@@ -42,10 +42,10 @@ def trajectory(
     """Give the positions that a stream of blocks holds.
 
     body, radius: the run's body and its published radius in metres, for units such as Rm. X, y
-    and z are found by UCD, else utype, else name; time likewise. Times that are no ISO 8601 text
-    are carried along as a column only. Raises BadTable where a column is missing, not of numbers
-    or found twice, or statements of the frame differ; WrongUnit where a unit is missing or no
-    length. Every refusal, those of the reader too, names `argument`.
+    and z are found by UCD, else utype, else name; every other column is carried along, times
+    too, which `times` reads. Raises BadTable where a column is missing, not of numbers or found
+    twice, or statements of the frame differ; WrongUnit where a unit is missing or no length.
+    Every refusal, those of the reader too, names `argument`.
     """
     try:
         table = concatenate(list(tables))
@@ -61,7 +61,6 @@ def trajectory(
         _frame(table.header, axes, argument),
         table,
         axes,
-        _times(table, argument),
     )
 
 
@@ -139,8 +138,11 @@ def _metres(
         return values * scale
 
 
-def _times(table: Table, argument: str) -> Times | None:
-    """Give the times of the rows, None where no column tells them as ISO 8601 or datetime64."""
+def times(table: Table, *, argument: str) -> Times | None:
+    """Give the times of the rows, None where no column tells them as ISO 8601 or datetime64.
+
+    Raises BadTable where two columns claim to.
+    """
     index = _find(table.header, "time", _time_levels(), argument)
     if index is None:
         return None

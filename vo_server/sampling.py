@@ -48,7 +48,8 @@ def find_output(registry: Registry, id: str, wanted: Sequence[str], *, argument:
     outputs = [
         child
         for child in registry.children(id)
-        if set(wanted) <= {parameter.name for parameter in child.parameters}
+        if child.kind is Kind.OUTPUT
+        and set(wanted) <= {parameter.name for parameter in child.parameters}
     ]
     if len(outputs) != 1:
         named = ", ".join(output.id for output in outputs) or "none"

@@ -16,7 +16,7 @@ from pydantic_settings import (
 
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument
-from vo_server.model.run import explain
+from vo_server.model.run import Text, explain
 
 Network = IPv4Network | IPv6Network
 Positive = Annotated[int, Field(gt=0)]
@@ -29,20 +29,20 @@ class _Section(BaseModel):
 class Contact(_Section):
     """Whom to ask about the node."""
 
-    person: str | None = None
-    name: str = ""
-    email: str = ""
+    person: Text | None = None
+    name: Text = ""
+    email: Text = ""
 
 
 class Node(_Section):
     """What the node is and where it is reached."""
 
     authority: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
-    title: str = "Simulations"
+    title: Text = "Simulations"
     base_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^/?#]+(/[^?#]*[^/?#])?$")
     state_dir: Path = Path("state")
-    license: str = ""
-    acknowledgement: str = ""
+    license: Text = ""
+    acknowledgement: Text = ""
     contact: Contact = Contact()
 
 

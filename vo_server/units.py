@@ -65,7 +65,7 @@ def length_in_metres(unit: str | None, body: str, radius: float | None, *, argum
     name = unit.strip().lower().replace("_", "")
     if name not in _RADII and name not in _ANY_BODY:
         return factor(unit, "m", argument=argument)
-    if body not in _RADII.get(name, (body,)):
+    if body.casefold() not in {known.casefold() for known in _RADII.get(name, (body,))}:
         named = " or ".join(_RADII[name])
         raise WrongUnit(
             f"unit '{unit}' of {argument} is the radius of {named}, but the body is {body}",

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from vo_server.errors import BadTable
-from vo_server.formats.source import MAX_COLUMNS, frame_statement
+from vo_server.formats.source import MAX_COLUMNS, frame_statement, tells_frame
 from vo_server.model.table import Constant, Header
 from votable.field import Field, read_field, read_param
 
@@ -106,16 +106,23 @@ class Metadata:
         self.notes = table.notes
 
     def _frames(self, table: _Table) -> list[Constant]:
-        """Give the coordinate systems that the table's FIELDs refer to, each once."""
-        systems = [self._systems.get(c.attributes.get("ref", ""), "") for c in table.columns]
-        named = [system.strip() for system in systems if system.strip().upper() not in _SKY]
-        return [frame_statement(system) for system in dict.fromkeys(filter(None, named))]
+        """Give the coordinate systems that the table's FIELDs refer to, each once.
+
+        Where they refer to none, every system of the document is meant.
+        """
+        references = [c.attributes.get("ref", "") for c in table.columns]
+        referred = [self._systems[r] for r in references if r in self._systems]
+        named = [system.strip() for system in referred or self._systems.values()]
+        stated = dict.fromkeys(s for s in named if s and s.upper() not in _SKY)
+        return [frame_statement(system) for system in stated]
 
     def _param(self, table: _Table, column: _Column) -> None:
         number = len(table.constants) + 1
-        table.constants.append(
-            read_param(column.attributes, description=column.description, number=number)
-        )
+        constant = read_param(column.attributes, description=column.description, number=number)
+        parameter, told = constant.parameter, str(constant.value).strip()
+        if told and tells_frame(parameter.name) and parameter.ucd is None:
+            constant = frame_statement(told)
+        table.constants.append(constant)
 
     def _info(self, attributes: Attributes, parent: str) -> None:
         name, value = attributes.get("name", ""), attributes.get("value", "")

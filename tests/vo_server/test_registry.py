@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from vo_server import registry as registry_module
 from vo_server.errors import UnknownResource
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.registry import Registry
 
+_AGE = 10.0
 _RUN = Resource("spase://MyLab/SimulationRun/A", Kind.RUN, "A")
 _OUTPUT = Resource("spase://MyLab/NumericalOutput/A/x", Kind.OUTPUT, "x", parent=_RUN.id)
 
@@ -28,6 +30,24 @@ class Given:
 
     def refused(self) -> Sequence[Refused]:
         return self.files
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Put a clock in the place of the registry's."""
+    made = Clock()
+    monkeypatch.setattr(registry_module, "time", made)
+    return made
 
 
 def test_look_up() -> None:
@@ -55,13 +75,23 @@ def test_providers_are_asked_again_only_when_stale() -> None:
     lasting.all()
     assert provider.asked == 1
     assert lasting.refused() == (Refused("a.nc", "damaged"),)
-    stale = Registry([provider], fresh=-1.0)
+    stale = Registry([provider], fresh=0.0)
     stale.all()
     provider.served.append(_OUTPUT)
     assert stale.get(_OUTPUT.id).resource is _OUTPUT
 
 
-def test_a_look_up_does_not_wait_for_providers_that_are_asked_again() -> None:
+def test_an_old_answer_is_not_given(clock: Clock) -> None:
+    provider = Given([_RUN])
+    registry = Registry([provider], fresh=_AGE)
+    assert registry.all() == [_RUN]
+    provider.served = [_OUTPUT]
+    clock.now += 4 * _AGE
+    assert registry.all() == [_OUTPUT]
+    assert registry.snapshot() == (1, 0)
+
+
+def test_a_look_up_does_not_wait_for_providers_that_are_asked_again(clock: Clock) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     class Slow(Given):
@@ -72,9 +102,10 @@ def test_a_look_up_does_not_wait_for_providers_that_are_asked_again() -> None:
             return super().resources()
 
     provider = Slow([_RUN])
-    registry = Registry([provider], fresh=-1.0)
+    registry = Registry([provider], fresh=_AGE)
     assert registry.all() == [_RUN]
     provider.served.append(_OUTPUT)
+    clock.now += 1.5 * _AGE
     assert registry.all() == [_RUN]
     assert begun.wait(60)
     assert registry.get(_RUN.id).resource is _RUN

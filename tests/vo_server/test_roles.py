@@ -15,7 +15,7 @@ from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.space import Frame
 from vo_server.model.table import Constant, Header, Table
 from vo_server.model.trajectory import Trajectory
-from vo_server.roles import trajectory
+from vo_server.roles import times, trajectory
 from votable.read import read
 
 X, Y, Z = (Parameter(name, unit="km") for name in "XYZ")
@@ -45,8 +45,9 @@ def test_an_orbit_of_latmos(shared: Path) -> None:
     assert orbit.frame == Frame("MSO")
     assert orbit.axes == (1, 2, 3)
     np.testing.assert_allclose(orbit.positions[0], [-4061770, -3891320, 4537050], rtol=1e-7)
-    assert orbit.times is not None
-    assert orbit.times[-1] == np.datetime64("2005-01-01T23:59:00")
+    moments = times(orbit.table, argument="url_XYZ")
+    assert moments is not None
+    assert moments[-1] == np.datetime64("2005-01-01T23:59:00")
     assert orbit.table.header.parameters[0].name == "epoch"
 
 
@@ -75,7 +76,8 @@ def test_tables_of_other_nodes(shared: Path, file: str, frame: str | None, body:
         found = trajectory(read(stream, Budget()), body=body, radius=6e6, argument="url_XYZ")
     assert found.frame == (Frame(frame) if frame else None)
     assert np.isfinite(found.positions).all()
-    assert (found.times is not None) == (found.table.header.parameters[0].dtype == TEXT)
+    moments = times(found.table, argument="url_XYZ")
+    assert (moments is not None) == (found.table.header.parameters[0].dtype == TEXT)
 
 
 def test_columns_by_ucd_utype_and_name() -> None:
@@ -175,20 +177,21 @@ def test_times(parameter: Parameter, cell: object, moment: str | None) -> None:
     columns = (np.array([cell], parameter.dtype), *(np.ones(1) for _ in "XYZ"))
     table = Table(Header((parameter, X, Y, Z)), columns)
     found = trajectory([table], body="Mars", radius=None, argument="orbit")
+    moments = times(found.table, argument="orbit")
     if moment is None:
-        assert found.times is None
+        assert moments is None
     else:
-        assert found.times is not None
-        assert found.times.tolist() == [np.datetime64(moment, "ns").item()]
+        assert moments is not None
+        assert moments.tolist() == [np.datetime64(moment, "ns").item()]
     assert found.table is table
 
 
 def test_the_best_named_time_is_taken() -> None:
     date, time = (Parameter(name, TEXT) for name in ("date", "TIME"))
-    assert find([X, Y, Z, date, time]).times is None
+    assert times(find([X, Y, Z, date, time]).table, argument="orbit") is None
     two = [Parameter(name, TEXT, ucd="time.epoch") for name in "ab"]
     with pytest.raises(BadTable, match="could both be time"):
-        find([X, Y, Z, *two])
+        times(find([X, Y, Z, *two]).table, argument="orbit")
 
 
 def test_refusals_of_the_reader_name_the_argument() -> None:

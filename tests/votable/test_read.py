@@ -277,6 +277,35 @@ def test_frames() -> None:
     assert [(c.parameter.ucd, c.value) for c in table.header.constants] == [("pos.frame", "MSO")]
 
 
+@pytest.mark.parametrize(
+    ("beside", "frames"),
+    [
+        ('<COOSYS ID="m" system="GSE"/>', ["GSE"]),
+        ('<COOSYS ID="s" system="ICRS"/><COOSYS ID="m" system="MSO"/>', ["MSO"]),
+        ('<COOSYS ID="a" system="GSE"/><COOSYS ID="b" system="GSM"/>', ["GSE", "GSM"]),
+        ('<COOSYS ID="s" system="ICRS"/>', []),
+    ],
+)
+def test_systems_that_no_field_refers_to_are_meant_for_all(beside: str, frames: list[str]) -> None:
+    text = (
+        f'<VOTABLE version="1.4">{beside}<RESOURCE><TABLE><FIELD name="X" datatype="double"/>'
+        "<DATA><TABLEDATA><TR><TD>1</TD></TR></TABLEDATA></DATA></TABLE></RESOURCE></VOTABLE>"
+    )
+    (table,) = read(io.BytesIO(text.encode()), Budget())
+    assert [constant.value for constant in table.header.constants] == frames
+
+
+def test_a_param_may_tell_the_frame() -> None:
+    text = (
+        '<VOTABLE version="1.4"><RESOURCE><TABLE>'
+        '<PARAM name="Coordinate_system" datatype="char" arraysize="*" value="MSO"/>'
+        '<FIELD name="X" datatype="double"/></TABLE></RESOURCE></VOTABLE>'
+    )
+    (table,) = read(io.BytesIO(text.encode()), Budget())
+    (constant,) = table.header.constants
+    assert (constant.parameter.ucd, constant.value) == ("pos.frame", "MSO")
+
+
 def test_tables_without_rows() -> None:
     field = '<FIELD name="x" datatype="double"/><FIELD name="b" datatype="boolean"/>'
     bare = document(field, "").replace(b"<DATA></DATA>", b"")

@@ -1,7 +1,6 @@
 """The demonstration itself: what `vo-server demo` does and prints."""
 
 import io
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,10 @@ from vo_server import plugins, sampling
 from vo_server.budget import Budget
 from vo_server.context import providers
 from vo_server.demo import client, node, picture
-from vo_server.errors import BadArgument, Failure
+from vo_server.errors import Failure
 from vo_server.model.table import Table, concatenate
 from vo_server.registry import Registry
+from vo_server.server import check_port
 from vo_server.settings import load
 
 _START_SECONDS = 60.0
@@ -36,7 +36,7 @@ def show(folder: Path, port: int, *, keep: bool) -> None:
     not come up.
     """
     url = f"http://127.0.0.1:{port}"
-    _check_port(port)
+    check_port("127.0.0.1", port)
     with _timed(f"sample node written to {folder}/"):
         config = node.write(folder, port)
     with (folder / "server.log").open("wb") as log:
@@ -54,15 +54,6 @@ def show(folder: Path, port: int, *, keep: bool) -> None:
         finally:
             server.terminate()
             server.wait(_STOP_SECONDS)
-
-
-def _check_port(port: int) -> None:
-    """Refuse a port that another program listens on."""
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise BadArgument(
-                f"port {port} is in use; give another one with --port", argument="port"
-            )
 
 
 def _start(config: Path, port: int, log: Any) -> subprocess.Popen[bytes]:

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vo_server.errors import BadTable
-from vo_server.formats.source import frame_statement
+from vo_server.formats.source import frame_statement, tells_frame
 from vo_server.model.parameter import REAL, TEXT, Parameter
 from vo_server.model.table import Constant, Header
 
 _LONGEST_KEY = 100
 _NAME = re.compile(r"(.*\S)\s+\[([^\[\]]*)\]", re.DOTALL)
-_FRAME_KEYS = ("frame", "coordinate system")
 
 MAX_COMMENTS = 10_000
 
@@ -97,7 +96,7 @@ def remarks(lines: Sequence[str]) -> Remarks:
             name = value
         elif word == "description":
             description.append(value)
-        elif word in _FRAME_KEYS and value:
+        elif tells_frame(word) and value:
             constants.append(frame_statement(value))
         else:
             constants.append(_constant(key, value))

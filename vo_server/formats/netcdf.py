@@ -26,7 +26,14 @@ from vo_server.formats.classic import Dataset, Variable
 from vo_server.formats.comments import statement
 from vo_server.formats.rows import begun, native
 from vo_server.formats.scalars import real_header, real_table
-from vo_server.formats.source import check_columns, check_rows, frame_statement, recognise, whole
+from vo_server.formats.source import (
+    check_columns,
+    check_rows,
+    frame_statement,
+    recognise,
+    tells_frame,
+    whole,
+)
 from vo_server.model.parameter import REAL, TEXT, Parameter
 from vo_server.model.table import Column, Constant, Header, Table, concatenate
 
@@ -35,7 +42,6 @@ _FORBIDDEN = re.compile(r"[^A-Za-z0-9_.@+-]")
 _INT = np.iinfo(np.int32)
 _UNKNOWN = -1  # a logical that is missing
 _TEXT_BYTES = 268_435_456  # padded text of one column
-_FRAMES = ("coordinate_system", "frame")
 
 Written = dict[str, str | NDArray[np.generic]]
 
@@ -285,7 +291,7 @@ def _remarks(
                 constants.append(Constant(Parameter(name, REAL), float(value.item())))
             elif value.size == 1:
                 constants.append(Constant(Parameter(name, np.dtype(np.int32)), int(value.item())))
-        elif name.lower() in _FRAMES and value.strip():
+        elif tells_frame(name) and value.strip():
             constants.append(frame_statement(value.strip()))
         elif name.lower() == "description":
             lines.append(value.strip())

@@ -11,6 +11,7 @@ from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Constant
 
 CHUNK = 65_536  # bytes asked of a stream at a time
+_FRAME_KEYS = ("frame", "coordinate system")
 MAX_COLUMNS = 1_000
 ROWS = 4_096  # rows of a block, about
 MAX_LINE = 1_048_576  # characters
@@ -113,6 +114,11 @@ def lines(data: bytes) -> Iterator[tuple[int, str]]:
         if len(line) > MAX_LINE:
             raise BadTable(f"line {number} has more than 1 MB")
         yield number, line
+
+
+def tells_frame(key: str) -> bool:
+    """Tell whether a key beside a table is one under which its coordinate frame is told."""
+    return key.strip().lower().replace("_", " ") in _FRAME_KEYS
 
 
 def frame_statement(name: str) -> Constant:

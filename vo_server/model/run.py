@@ -1,5 +1,6 @@
 """Run file: what the files of one simulation run cannot tell, as people write it in `run.toml`."""
 
+import math
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -14,27 +15,48 @@ _ID = r"^spase://[A-Za-z0-9_.-]+/[A-Za-z0-9]+/[^\s?#\\]+$"
 
 
 def _inside(name: str) -> str:
-    """Refuse file names that lead out of the run's folder."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ValueError("must be a file inside the run's folder")
+    """Refuse names of files that do not lie beside the run file."""
+    if PurePosixPath(name).name != name or not name.isprintable():
+        raise ValueError("must be the name of a file inside the run's folder")
     return name
-
-
-def _metres(text: str) -> str:
-    _quantity(text, "m")
-    return text
 
 
 def _quantity(text: str, unit: str) -> float:
     try:
-        return quantity(text, unit, argument="value")
+        value = quantity(text, unit, argument="value")
     except Refusal as err:
         raise ValueError(err.message) from err
+    if not math.isfinite(value):
+        raise ValueError("must be a finite number")
+    return value
+
+
+def _is(unit: str) -> AfterValidator:
+    """Check that a text is a number with a unit of the kind of `unit`."""
+
+    def check(text: str) -> str:
+        _quantity(text, unit)
+        return text
+
+    return AfterValidator(check)
+
+
+def _length(text: str) -> str:
+    if _quantity(text, "m") <= 0.0:
+        raise ValueError("must be a length of more than zero")
+    return text
+
+
+def _printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return text.strip()
 
 
 Identifier = Annotated[str, Field(pattern=_ID, max_length=512)]
-Length = Annotated[str, AfterValidator(_metres)]
+Length = Annotated[str, AfterValidator(_length)]
+Text = Annotated[str, AfterValidator(_printable)]
+Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
 
 class _Section(BaseModel):
@@ -51,8 +73,8 @@ class Override(_Section):
     name: str = Field(min_length=1, max_length=128, pattern=r"^[^\s,<>&\"']+$")
     source: str | None = None
     unit: str | None = None
-    ucd: str | None = None
-    description: str = ""
+    ucd: Text | None = None
+    description: Text = ""
 
 
 class Output(_Section):
@@ -60,8 +82,8 @@ class Output(_Section):
 
     id: Identifier
     file: Annotated[str, AfterValidator(_inside)]
-    title: str = ""
-    population: str | None = None
+    title: Text = ""
+    population: Text | None = None
     parameters: tuple[Override, ...] = ()
 
     def override(self, source: str) -> Override | None:
@@ -69,13 +91,16 @@ class Output(_Section):
         return next((p for p in self.parameters if (p.source or p.name) == source), None)
 
 
+_Field = Annotated[str, _is("T")]
+
+
 class SolarWind(_Section):
     """Upstream conditions of a run, each with its unit."""
 
-    density: str | None = None
-    velocity: str | None = None
-    temperature: str | None = None
-    magnetic_field: tuple[str, str, str] | None = None
+    density: Annotated[str, _is("1/m3")] | None = None
+    velocity: Annotated[str, _is("m/s")] | None = None
+    temperature: Annotated[str, _is("K")] | None = None
+    magnetic_field: tuple[_Field, _Field, _Field] | None = None
 
 
 class Run(_Section):
@@ -87,12 +112,12 @@ class Run(_Section):
 
     id: Identifier
     model: Identifier
-    title: str = ""
-    body: str | None = None
+    title: Text = ""
+    body: Text | None = None
     body_radius: Length | None = None
     inner_boundary: Length | None = None
-    frame: str | None = None
-    release_date: str | None = None
+    frame: Name | None = None
+    release_date: Text | None = None
     solar_wind: SolarWind | None = None
     outputs: tuple[Output, ...] = ()
 
@@ -127,6 +152,12 @@ def read_run(path: Path, authority: str) -> Run:
             f"{path.name}: ids must start with spase://{authority}/, "
             f"found authority {', '.join(sorted(foreign))}"
         )
+    for output in run.outputs:
+        sources = [parameter.source or parameter.name for parameter in output.parameters]
+        if doubled := {source for source in sources if sources.count(source) > 1}:
+            raise BadFile(
+                f"{path.name}: {output.id} says two things of {', '.join(sorted(doubled))}"
+            )
     ids = [output.id for output in run.outputs]
     if doubled := {i for i in ids if ids.count(i) > 1}:
         raise BadFile(f"{path.name}: {', '.join(sorted(doubled))} is given twice")

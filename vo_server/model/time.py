@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from vo_server.errors import BadArgument
 
+# Whole years that nanoseconds in 64 bits reach.
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+
 Times = NDArray[np.datetime64]
 
 _ISO = re.compile(
@@ -27,15 +30,29 @@ def parse_time(text: str, *, argument: str = "time") -> np.datetime64:
     day, clock, zone = match.groups()
     try:
         moment = np.datetime64(f"{day}T{clock or '00:00'}", "ns")
+        offset = _offset(zone)
     except ValueError as err:
         raise BadArgument(
             f"{argument} '{text[:40]}' is not a date of the calendar", argument=argument
         ) from err
-    if zone and zone != "Z":
-        digits = zone[1:].replace(":", "")
-        offset = np.timedelta64(int(digits[:2]) * 60 + int(digits[2:]), "m")
-        moment = moment - offset if zone[0] == "+" else moment + offset
-    return moment
+    if not _FIRST_YEAR <= int(day[:4]) <= _LAST_YEAR:
+        raise BadArgument(
+            f"{argument} '{text[:40]}' lies outside the years {_FIRST_YEAR} to {_LAST_YEAR}",
+            argument=argument,
+        )
+    return moment - offset
+
+
+def _offset(zone: str | None) -> np.timedelta64:
+    """Give the offset from UTC of a zone such as +02:00; raises ValueError beyond a day's."""
+    if not zone or zone == "Z":
+        return np.timedelta64(0, "m")
+    digits = zone[1:].replace(":", "")
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError(zone)
+    sign = 1 if zone[0] == "+" else -1
+    return np.timedelta64(sign * (hours * 60 + minutes), "m")
 
 
 def parse_times(texts: Iterable[str], *, argument: str = "time") -> Times:

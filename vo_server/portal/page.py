@@ -21,7 +21,7 @@ def render(node: Node, services: Sequence[Service], resources: Sequence[Resource
         *_notes(node),
         E.H2("Services"),
         _services(services),
-        *_example(services, resources),
+        *_examples(services),
     ]
     for kind, title in _KINDS:
         chosen = [resource for resource in resources if resource.kind is kind]
@@ -65,24 +65,11 @@ def _services(services: Sequence[Service]) -> html.HtmlElement:
     return E.TABLE(E.TR(E.TH("what"), E.TH("where"), E.TH("")), *rows)
 
 
-def _example(
-    services: Sequence[Service], resources: Sequence[Resource]
-) -> Iterable[html.HtmlElement]:
-    """Show a call of the first described service on the first output."""
-    described = next((s.description_url for s in services if s.description_url), None)
-    output = next((r for r in resources if r.kind is Kind.OUTPUT), None)
-    if described is None or output is None:
-        return
-    yield E.P("From Python, with zeep:")
-    yield E.PRE(
-        "import zeep\n"
-        f'client = zeep.Client("{described}")\n'
-        "url = client.service.getDataPointValue(\n"
-        f'    ResourceID="{output.id}",\n'
-        '    url_XYZ="https://example.org/orbit.vot",   # a VOTable with X, Y, Z\n'
-        ")\n"
-        "# url is a VOTable: your columns, then the simulation's values along them"
-    )
+def _examples(services: Sequence[Service]) -> Iterable[html.HtmlElement]:
+    for service in services:
+        if service.example:
+            yield E.P(f"{service.title}, from Python:")
+            yield E.PRE(service.example)
 
 
 def _resource(resource: Resource) -> Iterable[html.HtmlElement]:

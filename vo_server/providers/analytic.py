@@ -21,7 +21,7 @@ from vo_server.errors import BadArgument
 from vo_server.model.parameter import Parameter, default_ucd
 from vo_server.model.request import Method
 from vo_server.model.resource import Kind, Refused, Resource
-from vo_server.model.run import Identifier
+from vo_server.model.run import Identifier, Length, Name, Text
 from vo_server.model.space import Body, Box, Frame, Points
 from vo_server.ports import Site
 from vo_server.units import quantity
@@ -99,12 +99,12 @@ class AnalyticOptions(_Section):
     id: Identifier
     run: Identifier
     model: Identifier
-    title: str
-    body: str
-    body_radius: str
-    inner_boundary: str | None = None
-    frame: str
-    half_width: str
+    title: Text
+    body: Text
+    body_radius: Length
+    inner_boundary: Length | None = None
+    frame: Name
+    half_width: Length
     field: Model
 
 
@@ -157,7 +157,10 @@ class Analytic:
             Parameter(name, unit="T", ucd=default_ucd(name), description="magnetic field")
             for name in _NAMES
         )
-        options.field.formula(np.full((1, 3), radius), body)  # its quantities, checked at start-up
+        with np.errstate(all="ignore"):
+            probe = options.field.formula(np.full((1, 3), radius), body)
+        if not np.isfinite(probe).all():
+            raise BadArgument("field: its quantities give no finite field", argument="field")
         domain = Box((-half, -half, -half), (half, half, half))
         frame = Frame(options.frame)
         self._field = AnalyticField(options.field, parameters, frame, domain, body)

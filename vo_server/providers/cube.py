@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,13 +47,17 @@ class Array:
 
 @dataclass(frozen=True, slots=True)
 class Cube:
-    """What one file holds: nodes along x, y, z with their units, variables, what it states."""
+    """What one file holds: nodes along x, y, z with their units, variables, what it states.
+
+    beside: further files that any of it was read from.
+    """
 
     axes: tuple[Axis, Axis, Axis]
     axis_units: tuple[str | None, str | None, str | None]
     arrays: tuple[Array, ...]
     stated: Stated = Stated()
     axis_names: tuple[str, str, str] = ("x", "y", "z")
+    beside: tuple[Path, ...] = ()
 
     def field(
         self, output: Output, run: Run, cached: Callable[[str, Load], Load]
@@ -77,7 +82,10 @@ class Cube:
         variables: dict[str, Variable] = {}
         for array in self.arrays:
             variable = _variable(array, cached(array.name, array.load), output, remarks)
-            variables[variable.parameter.name] = variable
+            name = variable.parameter.name
+            if name in variables:
+                raise BadFile(f"two variables of the file would be published as {name}")
+            variables[name] = variable
         if missing := self._unmatched(output):
             raise BadFile(f"{RUN_FILE} names {', '.join(missing)}, which the file does not hold")
         return GridField(grid, variables, frame, body), tuple(remarks)

@@ -6,6 +6,7 @@ frame into the planet's. Values at the edge that the code pads, halves or extrap
 the domain.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -40,8 +41,8 @@ class _Kind:
     last: int
 
 
-# By the first letters of the file's name: fields, all plasma and current; all else is a species,
-# whose first and last node of the box hold half the density.
+# By the first letters of the file's name: fields, all plasma and current. A file of another name
+# with density and velocity is a species; its first and last node in the box hold half the density.
 _KINDS = {
     "Magw": _Kind(0.0, 0, 0),
     "Thew": _Kind(0.0, 0, 0),
@@ -49,6 +50,9 @@ _KINDS = {
     "Jcur": _Kind(0.5, 0, -1),
 }
 _SPECIES = _Kind(0.0, 1, -1)
+_OF_SPECIES = {"Density", "Ux", "Uy", "Uz"}
+# The value of netCDF for real numbers that were never written.
+_UNWRITTEN = np.float32(9.969209968386869e36)
 
 # The file's unit variable by the parameters it is for; `unit` holds for all.
 _UNITS = {"Density": "unit n", "U": "unit U", "Temperature": "unit T"}
@@ -59,15 +63,17 @@ class LathysCubes(RunFolders):
 
     def inspect(self, path: Path, run: Run) -> Cube:
         """Work out nodes, domain and frame from the file and, for currents, a sibling."""
-        kind = _KINDS.get(path.name[:4], _SPECIES)
+        beside: tuple[Path, ...] = ()
         with opened(path) as dataset:
             grid = _grid(dataset, path)
             stated = _stated(dataset, grid)
             cells = _cells(dataset)
             units = _units(dataset)
             names = [n for n, v in dataset.variables.items() if v.dimensions == _SPACE]
+        kind = _kind(path, names)
         if cells is None:
-            cells, frame = _sibling(path, grid)
+            cells, frame, sibling = _sibling(path, grid)
+            beside = (sibling,)
             stated = Stated(frame, stated.body, stated.radius, stated.inner_boundary)
         turn = stated.frame is not None and stated.frame.lower() == _SIMULATION
         if turn:
@@ -82,7 +88,17 @@ class LathysCubes(RunFolders):
             Array(name, units.get(_quantity(name)), partial(_load, path, name, window, turn))
             for name in names
         )
-        return Cube((x, y, z), (_LENGTH_UNIT,) * 3, arrays, stated)
+        return Cube((x, y, z), (_LENGTH_UNIT,) * 3, arrays, stated, beside=beside)
+
+
+def _kind(path: Path, names: Sequence[str]) -> _Kind:
+    """Tell the kind of a file by its name, or a species by its variables."""
+    kind = _KINDS.get(path.name[:4])
+    if kind is None and set(names) >= _OF_SPECIES:
+        return _SPECIES
+    if kind is None:
+        raise BadFile(f"{path.name} is of no kind of LatHyS file that is known here")
+    return kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +173,7 @@ def _quantity(name: str) -> str:
     return name[:-1] if len(name) == 2 else name
 
 
-def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None]:
+def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None, Path]:
     """Give cells and frame from another file of the same run and time on the same grid."""
     ending = path.name.partition("_")[2]
     for other in sorted(path.parent.glob(f"*_{ending}")):
@@ -165,7 +181,7 @@ def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None]:
             continue
         with opened(other) as dataset:
             if _grid(dataset, other) == grid and (cells := _cells(dataset)) is not None:
-                return cells, _stated(dataset, grid).frame
+                return cells, _stated(dataset, grid).frame, other
     raise BadFile(
         f"{path.name} does not tell where its box ends, and no other file *_{ending} on the "
         "same grid lies beside it"
@@ -173,11 +189,17 @@ def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None]:
 
 
 def _load(path: Path, name: str, window: tuple[slice, ...], turn: bool) -> NDArray[np.generic]:
-    """Read the nodes of the domain, shape (nx, ny, nz), turned into the planet's frame."""
+    """Read the nodes of the domain, shape (nx, ny, nz), turned into the planet's frame.
+
+    NaN where nothing was written, and for a temperature where there are no particles.
+    """
     with opened(path) as dataset:
-        variable = dataset.variables[name]
-        variable.set_auto_mask(False)
-        read: NDArray[np.float32] = np.asarray(variable[window])
+        dataset.set_auto_mask(False)
+        read: NDArray[np.float32] = np.asarray(dataset.variables[name][window])
+        read = np.where(read == _UNWRITTEN, np.float32(np.nan), read)
+        if name == "Temperature" and "Density" in dataset.variables:
+            empty = np.asarray(dataset.variables["Density"][window]) == 0.0
+            read = np.where(empty, np.float32(np.nan), read)
     if turn and len(name) == 2 and name[-1] in _TURNED:
         read = -read
     return np.ascontiguousarray(read.transpose(2, 1, 0).astype(read.dtype.newbyteorder("=")))

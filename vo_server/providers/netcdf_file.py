@@ -66,6 +66,8 @@ def text(variable: Any) -> str:
 
 
 def attribute(item: Any, name: str) -> str | None:
-    """Give a text attribute of a variable or file, None where it has none."""
+    """Give a text attribute of a variable or file on one line, None where it has none."""
     value = getattr(item, name, None)
-    return value.strip() if isinstance(value, str) and value.strip() else None
+    if not isinstance(value, str):
+        return None
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split()) or None

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from vo_server import plugins
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, BadFile, Refusal, WrongFrame
+from vo_server.model.parameter import Parameter
 from vo_server.model.resource import Kind, Refused, Resource
-from vo_server.model.run import Identifier
+from vo_server.model.run import Identifier, Length, Name, Text
 from vo_server.model.space import Body, Box, Frame
 from vo_server.model.table import Table, concatenate
 from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import Site
-from vo_server.roles import trajectory
+from vo_server.providers.stamp import stamp
+from vo_server.roles import times, trajectory
 from vo_server.units import quantity
 
 # Files of one spacecraft that are read in one go; more belong behind a time-series provider.
@@ -34,9 +36,9 @@ class OrbitOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
     spacecraft: str = Field(pattern=r"^[A-Za-z0-9_.+-]+$")
-    body: str
-    frame: str | None = None
-    body_radius: str | None = None
+    body: Text
+    frame: Name | None = None
+    body_radius: Length | None = None
     id: Identifier | None = None
 
 
@@ -64,7 +66,7 @@ class OrbitFiles:
     def resources(self) -> Sequence[Resource]:
         """Give the orbit, read again only when its files changed."""
         files = self._site.match(self._options.path)
-        version = "-".join(f"{path}.{_stamp(path)}" for path in files)
+        version = "-".join(f"{path}.{stamp(path)}" for path in files)
         if version != self._version:
             self._read(files, version)
             self._version = version
@@ -105,16 +107,16 @@ class OrbitFiles:
 
     def _part(self, path: Path) -> Trajectory | Refused:
         """Read one file, or give what was found in it when it has not changed since."""
-        stamp = _stamp(path)
+        current = stamp(path)
         known = self._known.get(path)
-        if known is not None and known[0] == stamp:
+        if known is not None and known[0] == current:
             return known[1]
         part: Trajectory | Refused
         try:
             part = self._read_file(path)
         except Refusal as err:
             part = Refused(str(path), err.message)
-        self._known[path] = (stamp, part)
+        self._known[path] = (current, part)
         return part
 
     def _read_file(self, path: Path) -> Trajectory:
@@ -135,7 +137,8 @@ class OrbitFiles:
             raise WrongFrame(f"neither {path.name} nor the option 'frame' tells the frame")
         if read.frame is not None and told is not None and read.frame != told:
             raise WrongFrame(f"{path.name} says frame {read.frame}, the option 'frame' {told}")
-        return Trajectory(read.positions, read.frame or told, read.table, read.axes, read.times)
+        moments = times(read.table, argument=path.name)
+        return Trajectory(read.positions, read.frame or told, read.table, read.axes, moments)
 
     def _describe(self, whole: Trajectory, version: str) -> Resource:
         finite = whole.positions[np.isfinite(whole.positions).all(axis=1)]
@@ -158,13 +161,9 @@ class OrbitFiles:
         )
 
 
-def _stamp(path: Path) -> str:
-    """Give a word that changes when the file does."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return "gone"
-    return f"{stat.st_mtime_ns:x}.{stat.st_size:x}.{stat.st_ino:x}"
+def _column(parameter: Parameter) -> tuple[object, ...]:
+    """Give what must be alike in columns that are joined."""
+    return parameter.name, parameter.unit, parameter.dtype, parameter.shape, parameter.null
 
 
 def _joined(parts: list[Trajectory]) -> Trajectory:
@@ -172,14 +171,14 @@ def _joined(parts: list[Trajectory]) -> Trajectory:
     first = parts[0]
     if len(parts) == 1:
         return first
-    names = [p.name for p in first.table.header.parameters]
+    columns = [_column(p) for p in first.table.header.parameters]
     for part in parts[1:]:
-        if [p.name for p in part.table.header.parameters] != names or part.axes != first.axes:
-            raise BadFile("the files of one spacecraft have different columns")
+        if [_column(p) for p in part.table.header.parameters] != columns:
+            raise BadFile("the files of one spacecraft have different columns, or other units")
         if part.frame != first.frame:
             raise BadFile(f"the files are in different frames: {first.frame}, {part.frame}")
-    times = [part.times for part in parts]
-    if any(t is None or not len(t) for t in times):
+    moments = [part.times for part in parts]
+    if any(t is None or not len(t) for t in moments):
         raise BadFile("several files can only be joined when all have ISO 8601 times")
     parts = sorted(parts, key=lambda part: part.times[0] if part.times is not None else 0)
     joined = np.concatenate([part.times for part in parts if part.times is not None])

@@ -1,13 +1,15 @@
 """Run folders: what every provider of cube files does alike, from the pattern to the field."""
 
+import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from vo_server.errors import BadFile, Refusal
 from vo_server.field import ArrayCache, GridField
@@ -15,25 +17,71 @@ from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import RUN_FILE, Output, Run, read_run
 from vo_server.ports import Site
 from vo_server.providers.cube import Cube, Load
+from vo_server.providers.stamp import stamp
 
-_CACHE_BYTES = 512 * 1024 * 1024
+_LARGEST_ITEM = 8  # bytes of a float64
+# Seconds after which a refused file is looked at again though nothing seems to have changed.
+_AGAIN = 10.0
 
 
 class CubeOptions(BaseModel):
     """Options of every provider of cube files.
 
-    path: pattern of the files, relative to the node file's folder, such as `runs/*/*.nc`.
+    path: pattern of the files, relative to the node file's folder, such as `runs/*/*.nc`;
+    cache_bytes: memory for variables that are kept loaded, also the most that one may take.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
+    cache_bytes: int = Field(536_870_912, gt=0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Served:
+    """An output and its field; files: all whose stamp is the output's version."""
+
     resource: Resource
     field: GridField
-    path: Path
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What was found of an output, when (monotonic), and from files of which stamp."""
+
+    found: _Served | Refused
+    when: float
+    files: tuple[Path, ...]
+    stamp: str
+
+    def holds(self) -> bool:
+        """Tell whether it would be found again."""
+        lasting = isinstance(self.found, _Served) or time.monotonic() - self.when < _AGAIN
+        return lasting and stamp(*self.files) == self.stamp
+
+
+@dataclass(slots=True)
+class _Offer:
+    """What a look at all folders finds."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    served: dict[str, _Served] = field(default_factory=dict)
+
+    def add(self, run: Run, found: _Served | Refused) -> None:
+        """Add an output with its run and model; an id that is there already is refused."""
+        if isinstance(found, Refused):
+            self.refused.append(found)
+            return
+        output = found.resource
+        if output.id in self.served:
+            self.refused.append(
+                Refused(output.source, f"{output.id} is served from elsewhere already")
+            )
+            return
+        self.served[output.id] = found
+        for resource in (*_ancestors(run, output), output):
+            self.resources.setdefault(resource.id, resource)
 
 
 class RunFolders(ABC):
@@ -47,8 +95,9 @@ class RunFolders(ABC):
     def __init__(self, options: CubeOptions, site: Site) -> None:
         self._pattern = options.path
         self._site = site
-        self._cache = ArrayCache(_CACHE_BYTES)
-        self._known: dict[tuple[Path, str], tuple[str, _Served | Refused]] = {}
+        self._cache = ArrayCache(options.cache_bytes)
+        self._cache_bytes = options.cache_bytes
+        self._known: dict[tuple[Path, str], _Known] = {}
         self._served: dict[str, _Served] = {}
         self._refused: tuple[Refused, ...] = ()
 
@@ -61,14 +110,12 @@ class RunFolders(ABC):
         folders: dict[Path, list[Path]] = {}
         for path in self._site.match(self._pattern):
             folders.setdefault(path.parent, []).append(path)
-        resources: dict[str, Resource] = {}
-        refused: list[Refused] = []
-        served: dict[str, _Served] = {}
+        offer = _Offer()
         for folder, files in folders.items():
-            self._scan(folder, files, resources, refused, served)
-        self._served = served
-        self._refused = tuple(refused)
-        return list(resources.values())
+            self._scan(folder, files, offer)
+        self._served = offer.served
+        self._refused = tuple(offer.refused)
+        return list(offer.resources.values())
 
     def refused(self) -> Sequence[Refused]:
         """Give the files that cannot be served, as of the last `resources()`."""
@@ -76,41 +123,39 @@ class RunFolders(ABC):
 
     @contextmanager
     def field(self, resource: Resource, names: Sequence[str]) -> Iterator[GridField]:
-        """Open an output; raises BadFile when its file was replaced or is gone."""
-        served = self._served.get(resource.id)
-        if served is None or _version(served.path) != resource.version:
-            raise BadFile(f"the file of {resource.id} was removed or replaced just now; ask again")
-        yield served.field
+        """Open an output with the named variables loaded, all of one state of its file.
 
-    def _scan(
-        self,
-        folder: Path,
-        files: list[Path],
-        resources: dict[str, Resource],
-        refused: list[Refused],
-        served: dict[str, _Served],
-    ) -> None:
+        Raises BadFile when the file was replaced or is gone.
+        """
+        replaced = BadFile(f"the file of {resource.id} was removed or replaced just now; ask again")
+        served = self._served.get(resource.id)
+        if served is None or stamp(*served.files) != resource.version:
+            raise replaced
+        loaded = served.field.loaded(names)
+        if stamp(*served.files) != resource.version:
+            raise replaced
+        yield loaded
+
+    def _scan(self, folder: Path, files: list[Path], offer: "_Offer") -> None:
         """Add what one run's folder offers."""
-        run_file = folder / RUN_FILE
         try:
-            run = read_run(run_file, self._site.authority)
+            run = read_run(folder / RUN_FILE, self._site.authority)
         except Refusal as err:
-            refused.extend(Refused(str(path), err.message) for path in files)
+            offer.refused.extend(Refused(str(path), err.message) for path in files)
             return
         outputs: dict[Path, list[Output]] = {}
         for output in run.outputs:
             outputs.setdefault(folder / output.file, []).append(output)
         for path in files:
             if path not in outputs:
-                refused.append(Refused(str(path), f"not listed in {run_file.name}"))
+                offer.refused.append(Refused(str(path), f"not listed in {RUN_FILE}"))
             for output in outputs.get(path, ()):
-                found = self._open(path, output, run)
-                if isinstance(found, Refused):
-                    refused.append(found)
-                    continue
-                served[output.id] = found
-                for resource in (*_ancestors(run, found.resource), found.resource):
-                    resources.setdefault(resource.id, resource)
+                offer.add(run, self._open(path, output, run))
+        offer.refused.extend(
+            Refused(str(path), f"named in {RUN_FILE}, but not there")
+            for path in outputs
+            if not path.exists()
+        )
 
     def _cached(self, path: Path, version: str, name: str, load: Load) -> Load:
         """Keep the values of one variable of a file in memory."""
@@ -118,28 +163,31 @@ class RunFolders(ABC):
 
     def _open(self, path: Path, output: Output, run: Run) -> _Served | Refused:
         """Inspect one file, or give what was found of it when nothing has changed since."""
-        version = _version(path)
         known = self._known.get((path, output.id))
-        if known is not None and known[0] == version:
-            return known[1]
+        if known is not None and known.holds():
+            return known.found
+        files: tuple[Path, ...] = (path, path.parent / RUN_FILE)
         found: _Served | Refused
         try:
+            before = stamp(*files)
             cube = self.inspect(path, run)
-            field, remarks = cube.field(output, run, partial(self._cached, path, version))
-            found = _Served(_resource(path, version, output, run, field, remarks), field, path)
+            files += cube.beside
+            version = before if not cube.beside else stamp(*files)
+            made, remarks = cube.field(output, run, partial(self._cached, path, version))
+            self._check_size(made)
+            found = _Served(_resource(path, version, output, run, made, remarks), made, files)
         except Refusal as err:
             found = Refused(str(path), err.message)
-        self._known[path, output.id] = (version, found)
+        self._known[path, output.id] = _Known(found, time.monotonic(), files, stamp(*files))
         return found
 
-
-def _version(path: Path) -> str:
-    """Give a word that changes whenever the file or its run file is replaced; '' when gone."""
-    try:
-        stats = [path.stat(), (path.parent / RUN_FILE).stat()]
-    except OSError:
-        return ""
-    return "-".join(f"{s.st_mtime_ns:x}.{s.st_size:x}.{s.st_ino:x}" for s in stats)
+    def _check_size(self, made: GridField) -> None:
+        """Refuse a cube of which one variable does not fit into memory."""
+        size = math.prod(made.grid.shape) * _LARGEST_ITEM
+        if size > self._cache_bytes:
+            raise BadFile(
+                f"one variable may take {size} bytes, more than cache_bytes = {self._cache_bytes}"
+            )
 
 
 def _resource(
@@ -147,7 +195,7 @@ def _resource(
     version: str,
     output: Output,
     run: Run,
-    field: GridField,
+    made: GridField,
     remarks: tuple[str, ...],
 ) -> Resource:
     """Describe one output."""
@@ -156,11 +204,11 @@ def _resource(
         id=output.id,
         kind=Kind.OUTPUT,
         title=output.title or f"{run.title or run.id}: {output.population or own}",
-        parameters=field.parameters,
-        frame=field.frame,
-        body=field.body,
-        domain=field.domain,
-        step=field.grid.step,
+        parameters=made.parameters,
+        frame=made.frame,
+        body=made.body,
+        domain=made.domain,
+        step=made.grid.step,
         parent=run.id,
         model=run.model,
         population=output.population,

@@ -20,7 +20,7 @@ from vo_server.formats.netcdf import NetcdfFormat
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.space import Frame
 from vo_server.model.table import Constant, Header, Table
-from vo_server.roles import trajectory
+from vo_server.roles import times, trajectory
 
 Draw = Callable[..., Table]
 Open = Callable[[bytes], netCDF4.Dataset]
@@ -191,9 +191,10 @@ def test_files_of_the_netcdf_library(data_model: Any, size: int | None) -> None:
     np.testing.assert_array_equal(orbit.positions[:, 0], [11e3, np.nan, 31e3])
     np.testing.assert_array_equal(table.column("Density"), [np.nan, 1, 2])
     assert table.column("label").tolist() == ["a", "bc", ""]
-    assert orbit.times is not None
+    moments = times(orbit.table, argument="url_XYZ")
+    assert moments is not None
     assert (
-        orbit.times.tolist()
+        moments.tolist()
         == np.array(["2005-01-01T00", "2005-01-01T12", "2005-01-02T06"], "datetime64[ns]").tolist()
     )
 

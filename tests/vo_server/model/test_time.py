@@ -25,7 +25,21 @@ def test_parse(text: str, moment: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2005-13-01", "2005-02-30T00:00", "20050101", "2012-01-01T-9.14", "1"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2005-13-01",
+        "2005-02-30T00:00",
+        "20050101",
+        "2012-01-01T-9.14",
+        "1",
+        "3000-01-01T00:00:00",
+        "1500-01-01",
+        "2262-04-12",
+        "2005-01-01T00:00+99:99",
+        "2005-01-01T00:00-10:60",
+    ],
 )
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(BadArgument, match="epoch"):
