@@ -94,6 +94,7 @@ class OrbitFiles:
     def _read(self, files: list[Path], version: str) -> None:
         """Read all files; one that fails is refused and the rest is served."""
         found = [self._part(path) for path in files]
+        self._known = {path: self._known[path] for path in files}
         parts = [part for part in found if isinstance(part, Trajectory)]
         refused = [part for part in found if isinstance(part, Refused)]
         self._trajectory, self._resources = None, ()

@@ -113,6 +113,7 @@ class RunFolders(ABC):
         offer = _Offer()
         for folder, files in folders.items():
             self._scan(folder, files, offer)
+        self._known = {key: known for key, known in self._known.items() if key[0].exists()}
         self._served = offer.served
         self._refused = tuple(offer.refused)
         return list(offer.resources.values())
@@ -138,6 +139,7 @@ class RunFolders(ABC):
 
     def _scan(self, folder: Path, files: list[Path], offer: "_Offer") -> None:
         """Add what one run's folder offers."""
+        run_stamp = stamp(folder / RUN_FILE)
         try:
             run = read_run(folder / RUN_FILE, self._site.authority)
         except Refusal as err:
@@ -150,7 +152,7 @@ class RunFolders(ABC):
             if path not in outputs:
                 offer.refused.append(Refused(str(path), f"not listed in {RUN_FILE}"))
             for output in outputs.get(path, ()):
-                offer.add(run, self._open(path, output, run))
+                offer.add(run, self._open(path, output, run, run_stamp))
         offer.refused.extend(
             Refused(str(path), f"named in {RUN_FILE}, but not there")
             for path in outputs
@@ -161,24 +163,26 @@ class RunFolders(ABC):
         """Keep the values of one variable of a file in memory."""
         return partial(self._cache.get, (path, version, name), load)
 
-    def _open(self, path: Path, output: Output, run: Run) -> _Served | Refused:
+    def _open(self, path: Path, output: Output, run: Run, run_stamp: str) -> _Served | Refused:
         """Inspect one file, or give what was found of it when nothing has changed since."""
         known = self._known.get((path, output.id))
         if known is not None and known.holds():
             return known.found
         files: tuple[Path, ...] = (path, path.parent / RUN_FILE)
+        before = version = stamp(*files)
         found: _Served | Refused
         try:
-            before = stamp(*files)
             cube = self.inspect(path, run)
             files += cube.beside
-            version = before if not cube.beside else stamp(*files)
+            version = stamp(*files)
             made, remarks = cube.field(output, run, partial(self._cached, path, version))
             self._check_size(made)
             found = _Served(_resource(path, version, output, run, made, remarks), made, files)
         except Refusal as err:
             found = Refused(str(path), err.message)
-        self._known[path, output.id] = _Known(found, time.monotonic(), files, stamp(*files))
+        if stamp(*files[:2]) != before or stamp(files[1]) != run_stamp:
+            return Refused(str(path), "changed while it was looked at")
+        self._known[path, output.id] = _Known(found, time.monotonic(), files, version)
         return found
 
     def _check_size(self, made: GridField) -> None:

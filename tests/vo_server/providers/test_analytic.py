@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from interpolation.status import Status
+from vo_server import plugins
 from vo_server.errors import BadArgument, WrongUnit
 from vo_server.ports import Site
 from vo_server.providers.analytic import Analytic, AnalyticField, AnalyticOptions
@@ -13,18 +14,20 @@ from vo_server.providers.analytic import Analytic, AnalyticField, AnalyticOption
 _AU = 1.495978707e11
 
 
+_OPTIONS = {
+    "id": "spase://MyLab/NumericalOutput/A",
+    "run": "spase://MyLab/SimulationRun/A",
+    "model": "spase://MyLab/SimulationModel/A",
+    "title": "A",
+    "body": "Mars",
+    "body_radius": "3390 km",
+    "frame": "MSO",
+    "half_width": "20000 km",
+}
+
+
 def _field(site: Site, field: dict[str, Any], **changes: Any) -> AnalyticField:
-    options = {
-        "id": "spase://MyLab/NumericalOutput/A",
-        "run": "spase://MyLab/SimulationRun/A",
-        "model": "spase://MyLab/SimulationModel/A",
-        "title": "A",
-        "body": "Mars",
-        "body_radius": "3390 km",
-        "frame": "MSO",
-        "half_width": "20000 km",
-        "field": field,
-    } | changes
+    options = _OPTIONS | {"field": field} | changes
     provider = Analytic(AnalyticOptions.model_validate(options), site)
     output = provider.resources()[-1]
     with provider.field(output, ()) as opened:
@@ -94,3 +97,32 @@ def test_options_are_checked_at_start_up(site: Site) -> None:
         _field(site, {"kind": "dipole", "strength": "50 km"})
     with pytest.raises(BadArgument, match="spase://MyLab/"):
         _field(site, {"kind": "dipole", "strength": "50 nT"}, id="spase://Other/NumericalOutput/A")
+
+
+_DIPOLE = {"kind": "dipole", "strength": "50 nT"}
+_SPIRAL = {"kind": "parker-spiral", "strength": "3 nT", "reference": "1 AU", "speed": "400 km/s"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"body_radius": "-3390 km"}, "analytic: body_radius: .*more than zero"),
+        ({"body_radius": "1e999 km"}, "analytic: body_radius: .*finite"),
+        ({"half_width": "0 km"}, "analytic: half_width: .*more than zero"),
+        ({"half_width": "5 nT"}, "analytic: half_width: .*'nT'"),
+        ({"inner_boundary": "-1 km"}, "analytic: inner_boundary: .*more than zero"),
+        ({"frame": ""}, "analytic: frame: "),
+        ({"frame": "  "}, "analytic: frame: "),
+        ({"field": _DIPOLE | {"moment": [0, 0, 0]}}, "field: .*no finite field"),
+        ({"field": _DIPOLE | {"moment": [0, np.inf, 0]}}, "field: .*no finite field"),
+        ({"field": _DIPOLE | {"strength": "1e999 T"}}, "field: .*no finite field"),
+        ({"field": _SPIRAL | {"speed": "0 km/s"}}, "field: .*no finite field"),
+        ({"field": _SPIRAL | {"kind": "spiral"}}, "analytic: field: .*'spiral'"),
+    ],
+)
+def test_what_gives_no_field_is_refused_by_key(
+    site: Site, changes: dict[str, Any], reason: str
+) -> None:
+    options = _OPTIONS | {"field": _DIPOLE} | changes
+    with pytest.raises(BadArgument, match=reason):
+        plugins.build("vo_server.providers", "analytic", options, site)

@@ -1,7 +1,8 @@
 """lathys-cubes: positions, domain and units proved by the run's own physics."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import netCDF4
@@ -13,6 +14,7 @@ from interpolation.status import Status
 from vo_server.field import GridField
 from vo_server.model.resource import Kind
 from vo_server.ports import Site
+from vo_server.providers import run_folder
 from vo_server.providers.lathys_cube import LathysCubes
 from vo_server.providers.run_folder import CubeOptions
 
@@ -188,3 +190,123 @@ def test_other_netcdf_files_are_refused(tmp_path: Path, site: Site, write_run: W
     provider = LathysCubes(CubeOptions(path="*.nc"), site)
     assert list(provider.resources()) == []
     assert "no LatHyS file" in provider.refused()[0].reason
+
+
+_CENTRE, _CELLS, _NODES = 2.0, 5, 7
+_DENSITY = np.arange(1, _NODES**3 + 1, dtype=np.float32).reshape((_NODES,) * 3)
+_UNITS = """
+[[run.outputs.parameters]]
+name = "Jx"
+unit = "nA/m2"
+"""
+
+
+def _write(
+    path: Path, variables: Mapping[str, NDArray[np.float32] | None], *, cells: int = _CELLS
+) -> None:
+    """Write a small file of steps of 100 km; a variable without values is never written."""
+    numbers = {"gstep": 1.0, "s_centr": _CENTRE, "phys_length": 100.0, "s_max": float(cells)}
+    texts = {"Coordinate_system": "MSO", "unit n": "cm-3", "unit U": "km/s", "unit T": "eV"}
+    with netCDF4.Dataset(path, "w", format="NETCDF3_64BIT_OFFSET") as dataset:
+        for name, size in (("three", 3), ("letters", 10)):
+            dataset.createDimension(name, size)
+        for name in ("size_x", "size_y", "size_z"):
+            dataset.createDimension(name, _NODES)
+        for name, number in numbers.items():
+            dataset.createVariable(name, "f4", ("three",))[:] = number
+        for name, text in texts.items():
+            letters = np.frombuffer(text.ljust(10).encode(), "S1")
+            dataset.createVariable(name, "S1", ("letters",))[:] = letters
+        for name, values in variables.items():
+            variable = dataset.createVariable(name, "f4", ("size_z", "size_y", "size_x"))
+            if values is not None:
+                variable[:] = values
+
+
+def _species(**changes: NDArray[np.float32] | None) -> dict[str, NDArray[np.float32] | None]:
+    """Give the variables of a file of one species."""
+    names = ("Density", "Ux", "Uy", "Uz", "Temperature")
+    return dict.fromkeys(names, _DENSITY) | changes
+
+
+def _served(provider: LathysCubes) -> tuple[str, GridField]:
+    """Give version and field of the one output."""
+    (output,) = (r for r in provider.resources() if r.kind is Kind.OUTPUT)
+    with provider.field(output, [p.name for p in output.parameters]) as field:
+        return output.version, field
+
+
+def test_an_unknown_kind_of_file_is_refused(
+    tmp_path: Path, site: Site, write_run: WriteRun
+) -> None:
+    _write(tmp_path / "GPma_1.nc", {"Production": _DENSITY})
+    write_run("GPma_1.nc")
+    provider = LathysCubes(CubeOptions(path="*.nc"), site)
+    assert list(provider.resources()) == []
+    (refused,) = provider.refused()
+    assert refused.reason == "GPma_1.nc is of no kind of LatHyS file that is known here"
+
+
+def test_a_species_is_known_by_its_variables(
+    tmp_path: Path, site: Site, write_run: WriteRun
+) -> None:
+    _write(tmp_path / "GPma_1.nc", _species())
+    write_run("GPma_1.nc")
+    _, field = _served(LathysCubes(CubeOptions(path="*.nc"), site))
+    # The domain holds nodes 1 to 4 of the five cells' 0 to 5.
+    expected = _DENSITY.transpose(2, 1, 0)[1:5, 1:5, 1:5]
+    np.testing.assert_array_equal(field.variables["Density"].load(), expected)
+    np.testing.assert_allclose(field.grid.x, [1e5, 0.0, -1e5, -2e5])
+    np.testing.assert_allclose(field.grid.z, [-1e5, 0.0, 1e5, 2e5])
+
+
+def test_what_was_never_written_and_temperatures_of_nothing_are_nan(
+    tmp_path: Path, site: Site, write_run: WriteRun
+) -> None:
+    density, speed = _DENSITY.copy(), _DENSITY.copy()
+    density[2, 3, 1] = 0.0  # along z, y, x
+    speed[4, 1, 2] = np.float32(9.96921e36)
+    _write(tmp_path / "Hsw_1.nc", _species(Density=density, Ux=speed, Uy=None))
+    write_run("Hsw_1.nc")
+    _, field = _served(LathysCubes(CubeOptions(path="*.nc"), site))
+    missing = {
+        name: np.argwhere(np.isnan(v.load())).tolist() for name, v in field.variables.items()
+    }
+    assert len(missing.pop("Uy")) == 4**3
+    assert missing == {"Density": [], "Ux": [[1, 0, 3]], "Uz": [], "Temperature": [[0, 2, 1]]}
+    assert field.variables["Density"].load()[0, 2, 1] == 0.0
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_a_current_follows_its_sibling(
+    tmp_path: Path, site: Site, write_run: WriteRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    monkeypatch.setattr(run_folder, "time", clock)
+    _write(tmp_path / "Jcur_1.nc", {"Jx": _DENSITY}, cells=0)
+    write_run("Jcur_1.nc", _UNITS)
+    provider = LathysCubes(CubeOptions(path="Jcur*.nc"), site)
+    assert list(provider.resources()) == []
+    assert "no other file *_1.nc on the same grid" in provider.refused()[0].reason
+    _write(tmp_path / "Magw_1.nc", {"Bx": _DENSITY})
+    clock.now += 11.0
+    version, field = _served(provider)
+    assert provider.refused() == ()
+    assert field.grid.shape == (5, 5, 5)
+    assert str(field.frame) == "MSO"
+    _write(tmp_path / "new", {"Bx": _DENSITY}, cells=4)
+    (tmp_path / "new").replace(tmp_path / "Magw_1.nc")
+    changed, field = _served(provider)
+    assert changed != version
+    assert field.grid.shape == (4, 4, 4)
+    (tmp_path / "Magw_1.nc").unlink()
+    assert list(provider.resources()) == []

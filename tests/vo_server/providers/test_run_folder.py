@@ -1,0 +1,259 @@
+"""Run folders: what is refused, one state of a file at a time, and when it is looked at again."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from vo_server.errors import BadFile
+from vo_server.model.resource import Kind, Resource
+from vo_server.model.run import Run
+from vo_server.ports import Site
+from vo_server.providers import run_folder
+from vo_server.providers.cube import Array, Cube
+from vo_server.providers.run_folder import CubeOptions, RunFolders
+
+WriteRun = Callable[..., None]
+_OVERRIDE = '[[run.outputs.parameters]]\nname = "{name}"\nunit = "{unit}"\n'
+
+
+def _nothing() -> None:
+    """Happen while a file is looked at or read."""
+
+
+class Cubes(RunFolders):
+    """Files of one number: the description of a and b, and their value in nT at all 27 nodes."""
+
+    inspected = 0
+    trouble = ""
+    looked: Callable[[], None] = staticmethod(_nothing)
+    meanwhile: Callable[[], None] = staticmethod(_nothing)
+
+    def inspect(self, path: Path, run: Run) -> Cube:
+        self.inspected += 1
+        if self.trouble:
+            raise BadFile(self.trouble)
+        axis = np.array([-1.0, 0.0, 1.0])
+        text = path.read_text()
+        arrays = tuple(Array(name, "nT", partial(self._read, path), text) for name in "ab")
+        self.looked()
+        return Cube((axis, axis, axis), ("m", "m", "m"), arrays)
+
+    def _read(self, path: Path) -> NDArray[np.float64]:
+        value = float(path.read_text())
+        self.meanwhile()
+        return np.full((3, 3, 3), value)
+
+
+@dataclass
+class Clock:
+    """A clock that tests set."""
+
+    now: float = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """Put a clock in the place of the run folders'."""
+    made = Clock()
+    monkeypatch.setattr(run_folder, "time", made)
+    return made
+
+
+@pytest.fixture
+def provider(tmp_path: Path, site: Site, write_run: WriteRun) -> Cubes:
+    """Give a provider of a.txt, which holds 1."""
+    (tmp_path / "a.txt").write_text("1")
+    write_run("a.txt")
+    return Cubes(CubeOptions(path="*.txt"), site)
+
+
+def _outputs(provider: Cubes) -> list[Resource]:
+    return [r for r in provider.resources() if r.kind is Kind.OUTPUT]
+
+
+def _reasons(provider: Cubes) -> list[tuple[str, str]]:
+    return [(Path(r.source).name, r.reason) for r in provider.refused()]
+
+
+def _sample(provider: Cubes, output: Resource) -> list[float]:
+    """Give the values of a and b at the origin."""
+    with provider.field(output, "ab") as field:
+        values, _ = field.sample(np.zeros((1, 3)), "ab", "nearest")
+    return [float(value) for value in values[:, 0]]
+
+
+def _replace(path: Path, text: str) -> None:
+    """Put another file in the place of one, as a writer does who knows of readers."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def _move(folder: Path, name: str, value: str) -> None:
+    """Make a folder with the run file of the fixture and an a.txt of its own."""
+    (folder / name).mkdir()
+    (folder / name / "run.toml").write_text((folder / "run.toml").read_text())
+    (folder / name / "a.txt").write_text(value)
+
+
+def test_one_id_in_two_folders(tmp_path: Path, site: Site, write_run: WriteRun) -> None:
+    write_run("a.txt")
+    _move(tmp_path, "one", "1")
+    _move(tmp_path, "two", "2")
+    provider = Cubes(CubeOptions(path="*/*.txt"), site)
+    (output,) = _outputs(provider)
+    assert [(r.source, r.reason) for r in provider.refused()] == [
+        (str(tmp_path / "two/a.txt"), f"{output.id} is served from elsewhere already")
+    ]
+    assert output.source == str(tmp_path / "one/a.txt")
+    assert _sample(provider, output) == [1e-9, 1e-9]
+
+
+def test_a_file_that_is_named_but_not_there(
+    provider: Cubes, tmp_path: Path, write_run: WriteRun
+) -> None:
+    more = '[[run.outputs]]\nid = "spase://MyLab/NumericalOutput/A/gone"\nfile = "gone.txt"'
+    write_run("a.txt", more)
+    assert [output.id.rpartition("/")[2] for output in _outputs(provider)] == ["out"]
+    assert _reasons(provider) == [("gone.txt", "named in run.toml, but not there")]
+
+
+def test_a_run_file_that_is_broken_refuses_its_own_folder_only(
+    tmp_path: Path, site: Site, write_run: WriteRun
+) -> None:
+    write_run("a.txt")
+    _move(tmp_path, "one", "1")
+    _move(tmp_path, "two", "2")
+    (tmp_path / "one/run.toml").write_text("[run")
+    provider = Cubes(CubeOptions(path="*/*.txt"), site)
+    (output,) = _outputs(provider)
+    assert _sample(provider, output) == [2e-9, 2e-9]
+    ((source, reason),) = [(r.source, r.reason) for r in provider.refused()]
+    assert source == str(tmp_path / "one/a.txt")
+    assert "run.toml is not valid TOML" in reason
+
+
+def test_a_variable_that_does_not_fit_into_memory(provider: Cubes, site: Site) -> None:
+    small = Cubes(CubeOptions(path="*.txt", cache_bytes=215), site)
+    assert _outputs(small) == []
+    assert _reasons(small) == [
+        ("a.txt", "one variable may take 216 bytes, more than cache_bytes = 215")
+    ]
+    assert len(_outputs(Cubes(CubeOptions(path="*.txt", cache_bytes=216), site))) == 1
+
+
+def test_a_file_replaced_while_it_is_read_gives_no_mixture(provider: Cubes, tmp_path: Path) -> None:
+    (output,) = _outputs(provider)
+    provider.meanwhile = lambda: _replace(tmp_path / "a.txt", "2")
+    with pytest.raises(BadFile, match=r"out was removed or replaced just now; ask again"):
+        _sample(provider, output)
+    provider.meanwhile = _nothing
+    (again,) = _outputs(provider)
+    assert again.version != output.version
+    assert _sample(provider, again) == [2e-9, 2e-9]
+    with pytest.raises(BadFile, match="ask again"):
+        _sample(provider, output)
+
+
+def test_an_open_field_keeps_the_state_it_was_opened_with(provider: Cubes, tmp_path: Path) -> None:
+    (output,) = _outputs(provider)
+    with provider.field(output, "ab") as field:
+        _replace(tmp_path / "a.txt", "2")
+        values, _ = field.sample(np.zeros((1, 3)), "ab", "nearest")
+    assert values.tolist() == [[1e-9], [1e-9]]
+
+
+def test_a_file_that_is_gone_cannot_be_opened(provider: Cubes, tmp_path: Path) -> None:
+    (output,) = _outputs(provider)
+    (tmp_path / "a.txt").unlink()
+    with pytest.raises(BadFile, match="ask again"):
+        _sample(provider, output)
+    assert _outputs(provider) == []
+    with pytest.raises(BadFile, match="ask again"):
+        _sample(provider, output)
+
+
+def test_a_served_file_is_looked_at_once(provider: Cubes, clock: Clock, tmp_path: Path) -> None:
+    first = _outputs(provider)
+    clock.now += 1000.0
+    assert _outputs(provider) == first
+    assert provider.inspected == 1
+    _replace(tmp_path / "a.txt", "2")
+    assert _outputs(provider) != first
+    assert provider.inspected == 2
+
+
+def test_a_refused_file_is_looked_at_again_later(provider: Cubes, clock: Clock) -> None:
+    provider.trouble = "its disk is away"
+    for _ in range(2):
+        assert _outputs(provider) == []
+        assert _reasons(provider) == [("a.txt", "its disk is away")]
+    assert provider.inspected == 1
+    provider.trouble = ""
+    clock.now += 9.0
+    assert _outputs(provider) == []
+    clock.now += 2.0
+    (output,) = _outputs(provider)
+    assert provider.refused() == ()
+    assert _sample(provider, output) == [1e-9, 1e-9]
+
+
+def test_a_refused_file_that_is_written_is_looked_at_at_once(
+    provider: Cubes, clock: Clock, tmp_path: Path
+) -> None:
+    provider.trouble = "damaged"
+    assert _outputs(provider) == []
+    provider.trouble = ""
+    _replace(tmp_path / "a.txt", "2")
+    (output,) = _outputs(provider)
+    assert _sample(provider, output) == [2e-9, 2e-9]
+
+
+@pytest.mark.parametrize("name", ["no[de]", "a*b", "what?"])
+def test_the_nodes_folder_is_no_pattern(tmp_path: Path, write_run: WriteRun, name: str) -> None:
+    write_run("a.txt")
+    _move(tmp_path, name, "1")
+    provider = Cubes(CubeOptions(path="*.txt"), Site("MyLab", tmp_path / name))
+    (output,) = _outputs(provider)
+    assert _sample(provider, output) == [1e-9, 1e-9]
+
+
+def test_a_run_file_changed_alone(provider: Cubes, write_run: WriteRun) -> None:
+    (before,) = _outputs(provider)
+    assert _sample(provider, before) == [1e-9, 1e-9]
+    write_run("a.txt", _OVERRIDE.format(name="b", unit="uT"))
+    with pytest.raises(BadFile, match="ask again"):
+        _sample(provider, before)
+    (after,) = _outputs(provider)
+    assert after.version != before.version
+    assert _sample(provider, after) == [1e-9, 1e-6]
+    assert after.remarks == ("b: unit 'uT' of run.toml overrules the file's 'nT'",)
+
+
+@pytest.mark.parametrize(
+    ("name", "more", "described", "values"),
+    [
+        ("a.txt", "0", "10", [10e-9, 10e-9]),
+        ("run.toml", _OVERRIDE.format(name="b", unit="uT"), "1", [1e-9, 1e-6]),
+    ],
+)
+def test_what_changes_while_it_is_looked_at_is_looked_at_again(
+    provider: Cubes, tmp_path: Path, name: str, more: str, described: str, values: list[float]
+) -> None:
+    def change() -> None:
+        provider.looked = _nothing
+        _replace(tmp_path / name, (tmp_path / name).read_text() + more)
+
+    provider.looked = change
+    provider.resources()
+    (output,) = _outputs(provider)
+    assert [p.description for p in output.parameters] == [described, described]
+    np.testing.assert_allclose(_sample(provider, output), values)
