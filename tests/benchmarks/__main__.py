@@ -16,7 +16,6 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
-from vo_server.roles import trajectory
 
 from tests.benchmarks.node import BenchNode, served
 from vo_server import plugins, sampling
@@ -28,6 +27,7 @@ from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import SampleRequest
 from vo_server.model.table import Constant, Header, Table
 from vo_server.registry import Registry
+from vo_server.roles import trajectory
 from vo_server.settings import load
 
 _VARIABLES = ("Density", "Ux", "Uy", "Uz", "Bx", "By", "Bz", "Btot")
