@@ -21,7 +21,13 @@ from vo_server.streaming import Workers
 T = TypeVar("T")
 
 # First bytes of a table to the format that reads it; what they do not tell, the name does.
-_MAGIC = ((b"<", "votable"), (b"CDF", "netcdf"), (b"\x89HDF", "netcdf"))
+_MAGIC = (
+    (b"<", "votable"),
+    (b"\xff\xfe", "votable"),  # UTF-16: only XML comes in it
+    (b"\xfe\xff", "votable"),
+    (b"CDF", "netcdf"),
+    (b"\x89HDF", "netcdf"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +135,6 @@ def _format(stream: BinaryIO, names: Iterable[str], argument: str) -> Format:
     for magic, name in _MAGIC:
         if start.startswith(magic) and name in known:
             return known[name]
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):  # UTF-16: only XML comes in it
-        return known["votable"]
     for name in names:
         extension = urlsplit(name).path.rpartition(".")[2].lower()
         for candidate in known.values():

@@ -16,7 +16,7 @@ _ID = r"^spase://[A-Za-z0-9_.-]+/[A-Za-z0-9]+/[^\s?#\\]+$"
 
 def _inside(name: str) -> str:
     """Refuse names of files that do not lie beside the run file."""
-    if PurePosixPath(name).name != name or not name.isprintable():
+    if name in ("", "..") or PurePosixPath(name).name != name or not name.isprintable():
         raise ValueError("must be the name of a file inside the run's folder")
     return name
 
@@ -41,10 +41,24 @@ def _is(unit: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _length(text: str) -> str:
-    if _quantity(text, "m") <= 0.0:
-        raise ValueError("must be a length of more than zero")
+def _temperature(text: str) -> str:
+    """Check that a text is a temperature, or the energy that stands for one, such as 10 eV."""
+    try:
+        _quantity(text, "J")
+    except ValueError:
+        _quantity(text, "K")
     return text
+
+
+def _above_zero(unit: str) -> AfterValidator:
+    """Check that a text is a number above zero with a unit of the kind of `unit`."""
+
+    def check(text: str) -> str:
+        if _quantity(text, unit) <= 0.0:
+            raise ValueError("must be more than zero")
+        return text
+
+    return AfterValidator(check)
 
 
 def _printable(text: str) -> str:
@@ -54,8 +68,11 @@ def _printable(text: str) -> str:
 
 
 Identifier = Annotated[str, Field(pattern=_ID, max_length=512)]
-Length = Annotated[str, AfterValidator(_length)]
+Length = Annotated[str, _above_zero("m")]
+Speed = Annotated[str, _above_zero("m/s")]
+Duration = Annotated[str, _above_zero("s")]
 Text = Annotated[str, AfterValidator(_printable)]
+BodyName = Annotated[Text, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
 
@@ -99,7 +116,7 @@ class SolarWind(_Section):
 
     density: Annotated[str, _is("1/m3")] | None = None
     velocity: Annotated[str, _is("m/s")] | None = None
-    temperature: Annotated[str, _is("K")] | None = None
+    temperature: Annotated[str, AfterValidator(_temperature)] | None = None
     magnetic_field: tuple[_Field, _Field, _Field] | None = None
 
 
@@ -113,7 +130,7 @@ class Run(_Section):
     id: Identifier
     model: Identifier
     title: Text = ""
-    body: Text | None = None
+    body: BodyName | None = None
     body_radius: Length | None = None
     inner_boundary: Length | None = None
     frame: Name | None = None
@@ -169,7 +186,7 @@ def explain(error: ValidationError) -> str:
     words = {"extra_forbidden": "unknown key", "missing": "missing"}
     findings = {
         f"{'.'.join(str(part) for part in item['loc'] if '[' not in str(part))}: "
-        f"{words.get(item['type'], item['msg'])}": None
+        f"{words.get(item['type'], item['msg'].removeprefix('Value error, '))}": None
         for item in error.errors()
     }
     return "; ".join(findings)

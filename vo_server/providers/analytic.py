@@ -21,7 +21,7 @@ from vo_server.errors import BadArgument
 from vo_server.model.parameter import Parameter, default_ucd
 from vo_server.model.request import Method
 from vo_server.model.resource import Kind, Refused, Resource
-from vo_server.model.run import Identifier, Length, Name, Text
+from vo_server.model.run import BodyName, Duration, Identifier, Length, Name, Speed, Text
 from vo_server.model.space import Body, Box, Frame, Points
 from vo_server.ports import Site
 from vo_server.units import quantity
@@ -45,7 +45,8 @@ class Dipole(_Section):
     def formula(self, points: Points, body: Body) -> Floats:
         """Give B (n, 3) in T at points (n, 3) in m."""
         strength = quantity(self.strength, "T", argument="strength")
-        axis = np.asarray(self.moment) / np.linalg.norm(self.moment)
+        moment = np.asarray(self.moment) / np.abs(self.moment).max()
+        axis = moment / np.linalg.norm(moment)
         radius = np.linalg.norm(points, axis=1, keepdims=True)
         unit = points / radius
         along = (unit @ axis)[:, None]
@@ -72,9 +73,9 @@ class ParkerSpiral(_Section):
 
     kind: Literal["parker-spiral"]
     strength: str
-    reference: str
-    speed: str
-    rotation: str = "2192832 s"  # 25.38 d, sidereal rotation of Carrington's system
+    reference: Length
+    speed: Speed
+    rotation: Duration = "2192832 s"  # 25.38 d, sidereal rotation of Carrington's system
 
     def formula(self, points: Points, body: Body) -> Floats:
         """Give B (n, 3) in T at points (n, 3) in m."""
@@ -100,7 +101,7 @@ class AnalyticOptions(_Section):
     run: Identifier
     model: Identifier
     title: Text
-    body: Text
+    body: BodyName
     body_radius: Length
     inner_boundary: Length | None = None
     frame: Name

@@ -6,6 +6,7 @@ frame into the planet's. Values at the edge that the code pads, halves or extrap
 the domain.
 """
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -176,12 +177,15 @@ def _quantity(name: str) -> str:
 def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None, Path]:
     """Give cells and frame from another file of the same run and time on the same grid."""
     ending = path.name.partition("_")[2]
-    for other in sorted(path.parent.glob(f"*_{ending}")):
+    for other in sorted(path.parent.glob(f"*_{glob.escape(ending)}")):
         if other == path:
             continue
-        with opened(other) as dataset:
-            if _grid(dataset, other) == grid and (cells := _cells(dataset)) is not None:
-                return cells, _stated(dataset, grid).frame, other
+        try:
+            with opened(other) as dataset:
+                if _grid(dataset, other) == grid and (cells := _cells(dataset)) is not None:
+                    return cells, _stated(dataset, grid).frame, other
+        except BadFile:  # reported where it is served itself; another file may serve here
+            continue
     raise BadFile(
         f"{path.name} does not tell where its box ends, and no other file *_{ending} on the "
         "same grid lies beside it"

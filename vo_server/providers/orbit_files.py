@@ -11,7 +11,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadArgument, BadFile, Refusal, WrongFrame
 from vo_server.model.parameter import Parameter
 from vo_server.model.resource import Kind, Refused, Resource
-from vo_server.model.run import Identifier, Length, Name, Text
+from vo_server.model.run import BodyName, Identifier, Length, Name
 from vo_server.model.space import Body, Box, Frame
 from vo_server.model.table import Table, concatenate
 from vo_server.model.time import TimeInterval
@@ -36,7 +36,7 @@ class OrbitOptions(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     path: str
     spacecraft: str = Field(pattern=r"^[A-Za-z0-9_.+-]+$")
-    body: Text
+    body: BodyName
     frame: Name | None = None
     body_radius: Length | None = None
     id: Identifier | None = None
@@ -59,8 +59,7 @@ class OrbitFiles:
         self._radius = None if radius is None else quantity(radius, "m", argument="body_radius")
         self._version: str | None = None
         self._known: dict[Path, tuple[str, Trajectory | Refused]] = {}
-        self._trajectory: Trajectory | None = None
-        self._resources: tuple[Resource, ...] = ()
+        self._served: tuple[Resource, Trajectory] | None = None
         self._refused: tuple[Refused, ...] = ()
 
     def resources(self) -> Sequence[Resource]:
@@ -70,17 +69,23 @@ class OrbitFiles:
         if version != self._version:
             self._read(files, version)
             self._version = version
-        return self._resources
+        return [] if self._served is None else [self._served[0]]
 
     def refused(self) -> Sequence[Refused]:
         """Give the files that cannot be read, as of the last `resources()`."""
         return self._refused
 
     def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
-        """Give the positions; raises BadArgument where an interval is asked of untimed ones."""
-        whole = self._trajectory
-        if whole is None:
-            raise BadFile(f"the files of {resource.id} were removed just now")
+        """Give the positions; raises BadArgument where an interval is asked of untimed ones.
+
+        Raises BadFile where the files were replaced or are gone.
+        """
+        served = self._served
+        if served is None or served[0].version != resource.version:
+            raise BadFile(
+                f"the files of {resource.id} were removed or replaced just now; ask again"
+            )
+        whole = served[1]
         if interval is None:
             return whole
         if whole.times is None:
@@ -97,14 +102,14 @@ class OrbitFiles:
         self._known = {path: self._known[path] for path in files}
         parts = [part for part in found if isinstance(part, Trajectory)]
         refused = [part for part in found if isinstance(part, Refused)]
-        self._trajectory, self._resources = None, ()
+        served = None
         if parts:
             try:
-                self._trajectory = _joined(parts)
-                self._resources = (self._describe(self._trajectory, version),)
+                whole = _joined(parts)
+                served = (self._describe(whole, version), whole)
             except Refusal as err:
                 refused.append(Refused(self._options.path, err.message))
-        self._refused = tuple(refused)
+        self._served, self._refused = served, tuple(refused)
 
     def _part(self, path: Path) -> Trajectory | Refused:
         """Read one file, or give what was found in it when it has not changed since."""

@@ -156,7 +156,7 @@ class RunFolders(ABC):
         offer.refused.extend(
             Refused(str(path), f"named in {RUN_FILE}, but not there")
             for path in outputs
-            if not path.exists()
+            if not path.is_file()
         )
 
     def _cached(self, path: Path, version: str, name: str, load: Load) -> Load:

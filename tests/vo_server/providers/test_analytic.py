@@ -116,7 +116,10 @@ _SPIRAL = {"kind": "parker-spiral", "strength": "3 nT", "reference": "1 AU", "sp
         ({"field": _DIPOLE | {"moment": [0, 0, 0]}}, "field: .*no finite field"),
         ({"field": _DIPOLE | {"moment": [0, np.inf, 0]}}, "field: .*no finite field"),
         ({"field": _DIPOLE | {"strength": "1e999 T"}}, "field: .*no finite field"),
-        ({"field": _SPIRAL | {"speed": "0 km/s"}}, "field: .*no finite field"),
+        ({"field": _SPIRAL | {"speed": "0 km/s"}}, "field.*speed: must be more than zero"),
+        ({"field": _SPIRAL | {"rotation": "0 s"}}, "field.*rotation: must be more than zero"),
+        ({"field": _SPIRAL | {"reference": "-1 AU"}}, "field.*reference: must be more than zero"),
+        ({"body": " "}, "analytic: body: "),
         ({"field": _SPIRAL | {"kind": "spiral"}}, "analytic: field: .*'spiral'"),
     ],
 )

@@ -310,3 +310,18 @@ def test_a_current_follows_its_sibling(
     assert field.grid.shape == (4, 4, 4)
     (tmp_path / "Magw_1.nc").unlink()
     assert list(provider.resources()) == []
+
+
+def test_a_damaged_sibling_does_not_hide_a_good_one(
+    shared: Path, tmp_path: Path, site: Site, write_run: WriteRun
+) -> None:
+    for kind in ("Jcur", "Magw"):
+        _copy(shared, tmp_path, f"{kind}_22_11_26_t00050.nc")
+    (tmp_path / "Elew_22_11_26_t00050.nc").write_bytes(b"junk")
+    units = "".join(
+        f'[[run.outputs.parameters]]\nname = "{name}"\nunit = "nA/m2"\n'
+        for name in ("Jx", "Jy", "Jz", "Jtot")
+    )
+    write_run("Jcur_22_11_26_t00050.nc", units)
+    provider = LathysCubes(CubeOptions(path="Jcur*.nc"), site)
+    assert Kind.OUTPUT in [r.kind for r in provider.resources()], provider.refused()

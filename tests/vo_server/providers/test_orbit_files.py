@@ -208,7 +208,7 @@ def test_files_that_vanish(tmp_path: Path, site: Site) -> None:
     (tmp_path / "a.vot").unlink()
     assert list(provider.resources()) == []
     assert provider.refused() == ()
-    with pytest.raises(BadFile, match="MEX/Orbit were removed just now"):
+    with pytest.raises(BadFile, match="MEX/Orbit were removed or replaced just now"):
         provider.orbit(output, None)
 
 
