@@ -200,3 +200,50 @@ def test_a_client_that_searches_the_answer_for_text(mars_node: "MarsNode") -> No
     assert url.startswith("http")
     assert b'name="Bz"' in mars_node.get(url)
     assert b'name="Ux"' not in mars_node.get(url)
+
+
+_FORMS = {
+    "all qualified, as Matlab": (
+        '<{op} xmlns="http://impex-fp7.fmi.fi"><ResourceID>{id}</ResourceID><Variable>{names}'
+        "</Variable><url_XYZ>{url}</url_XYZ><extraParams>{extra}</extraParams></{op}>"
+    ),
+    "as the schema says, as zeep": (
+        '<f:{op} xmlns:f="http://impex-fp7.fmi.fi"><f:ResourceID>{id}</f:ResourceID><f:Variable>'
+        "{names}</f:Variable><f:url_XYZ>{url}</f:url_XYZ><extraParams>{qualified}</extraParams>"
+        "</f:{op}>"
+    ),
+    "children unqualified, as PHP": (
+        '<f:{op} xmlns:f="http://impex-fp7.fmi.fi"><ResourceID>{id}</ResourceID><Variable>{names}'
+        "</Variable><url_XYZ>{url}</url_XYZ><extraParams>{extra}</extraParams></f:{op}>"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "names", "extra", "value"),
+    [
+        ("getDataPointValue", "Bx,By", "OutputFileType", "VOTable"),
+        ("getFieldLine", "Bx By Bz", "MaxSteps", "7"),
+    ],
+)
+def test_raw_envelopes_in_three_qualifications_mean_the_same(
+    mars_node: "MarsNode", operation: str, names: str, extra: str, value: str
+) -> None:
+    urls = set()
+    for form in _FORMS.values():
+        body = form.format(
+            op=operation,
+            id=_OUTPUT,
+            names=names,
+            url=mars_node.orbit,
+            extra=f"<{extra}>{value}</{extra}>",
+            qualified=f"<f:{extra}>{value}</f:{extra}>",
+        )
+        soap = "http://schemas.xmlsoap.org/soap/envelope/"
+        envelope = f'<s:Envelope xmlns:s="{soap}"><s:Body>{body}</s:Body></s:Envelope>'
+        status, answer = mars_node.post(envelope.encode())
+        assert status == 200, answer
+        urls.add(answer.partition(b"<ns1:anyURI>")[2].partition(b"</ns1:anyURI>")[0].decode())
+    # A result is named by what was asked, so one name is one meaning.
+    (url,) = urls
+    assert b"<TR>" in mars_node.get(url)
