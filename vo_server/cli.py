@@ -125,6 +125,7 @@ def fly(  # one a command-line option
     registry = _registry(settings)
     entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
     budget = settings.limits.budget()
+    _keep_apart(trajectory, output)
     read = _Reader(settings, registry, entry.resource, budget)
     path = read.trajectory(trajectory, "TRAJECTORY")
     names = sampling.parameter_names(entry.resource, variables, argument="variable")
@@ -163,6 +164,7 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     wanted = [f"{quantity}{axis}" for axis in "xyz"]
     entry = sampling.find_output(registry, resource, wanted, argument="RESOURCE")
     budget = settings.limits.budget()
+    _keep_apart(seeds, output)
     read = _Reader(settings, registry, entry.resource, budget)
     start = read.trajectory(seeds, "SEEDS")
     request = LineRequest(
@@ -232,6 +234,14 @@ class _Reader:
             radius=body.radius if body else None,
             argument=name,
         )
+
+
+def _keep_apart(given: str, output: Path) -> None:
+    """Refuse to write over what is read."""
+    from vo_server.errors import BadArgument
+
+    if Path(given).resolve() == output.resolve():
+        raise BadArgument(f"{output} is the input too; name another output", argument="output")
 
 
 def _write(output: Path, tables: Iterator[Any], total: int | None) -> None:

@@ -108,8 +108,10 @@ class _Vector:
 def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
     """Give what ends the lines; the run's inner boundary always does."""
     step = request.step if request.step is not None else (resource.step or 0.0) / 2.0
+    if request.radius is not None and not request.radius > 0.0:
+        raise BadArgument("the radius at which lines end must be more than zero", argument="radius")
     boundary = resource.body.inner_boundary if resource.body else None
-    radii = [radius for radius in (request.radius, boundary) if radius]
+    radii = [radius for radius in (request.radius, boundary) if radius is not None]
     region = request.region
     try:
         return TraceLimits(

@@ -46,6 +46,10 @@ class Site:
     authority: str
     folder: Path
 
+    def unmatched(self, pattern: str) -> Refused:
+        """Say that no file matches a pattern."""
+        return Refused(pattern, f"no file matches this pattern below {self.folder}")
+
     def match(self, pattern: str) -> list[Path]:
         """Give the files that match a pattern relative to the folder, sorted."""
         found = glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207  # absolute

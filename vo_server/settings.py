@@ -1,12 +1,13 @@
 """Settings: the node file, completed and overruled by `VO_` environment variables."""
 
+import re
 import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from threading import Event
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -20,6 +21,14 @@ from vo_server.model.run import Text, explain
 
 Network = IPv4Network | IPv6Network
 Positive = Annotated[int, Field(gt=0)]
+
+
+def _base_url(text: str) -> str:
+    """Take a URL that paths are added to, without the slash at its end."""
+    stripped = text.rstrip("/")
+    if re.fullmatch(r"https?://[^/?#\s]+(/[^?#\s]+)?", stripped) is None:
+        raise ValueError("must look like https://host or https://host/path")
+    return stripped
 
 
 class _Section(BaseModel):
@@ -39,7 +48,7 @@ class Node(_Section):
 
     authority: str = Field(pattern=r"^[A-Za-z0-9_.-]+$")
     title: Text = "Simulations"
-    base_url: str = Field("http://127.0.0.1:8000", pattern=r"^https?://[^/?#]+(/[^?#]*[^/?#])?$")
+    base_url: Annotated[str, AfterValidator(_base_url)] = "http://127.0.0.1:8000"
     state_dir: Path = Path("state")
     license: Text = ""
     acknowledgement: Text = ""

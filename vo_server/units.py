@@ -9,7 +9,7 @@ import math
 import re
 from functools import lru_cache
 
-from vo_server.errors import WrongUnit
+from vo_server.errors import Failure, WrongUnit
 
 # CODATA 2018 exact values: elementary charge (C) and Boltzmann constant (J/K).
 ELEMENTARY_CHARGE = 1.602176634e-19
@@ -30,7 +30,7 @@ _SPELLINGS = {
 
 _DIGITS = r"(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
 _NUMBER = re.compile(rf"({_DIGITS})(?:\s*[x*]\s*10\^?([+-]?\d{{1,2}}))?\s*([A-Za-z].*)")
-_QUANTITY = re.compile(rf"\s*([+-]?{_DIGITS})\s+(\S.*)")
+_QUANTITY = re.compile(rf"\s*([+-]?{_DIGITS})\s*([^\s\d.].*)")
 
 # Names of planet radii, lower case without underscores, to the body they belong to.
 _RADII = {
@@ -117,8 +117,13 @@ def _decimal(value: float) -> float:
 @lru_cache(maxsize=1024)
 def _parse(unit: str, argument: str):  # type: ignore[no-untyped-def]  # astropy is untyped
     """Give (number, astropy unit) of a unit string."""
-    from astropy import units
-
+    try:
+        from astropy import units
+    except OSError as err:
+        raise Failure(
+            f"astropy cannot read its configuration folder ({err.strerror}: {err.filename}); "
+            "let HOME name a readable folder"
+        ) from err
     text = _SPELLINGS.get(unit.strip(), unit.strip())
     number = 1.0
     if match := _NUMBER.fullmatch(text):

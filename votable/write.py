@@ -25,6 +25,7 @@ _NAMESPACES = {
 }
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _MARKUP = re.compile("[&<>\r]")
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 _UCD = re.compile(r"[A-Za-z0-9_.:;\-]*")  # what the schemas allow
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -78,10 +79,14 @@ def _describe(xml: "_Markup", header: Header) -> None:
         xml.begin("PARAM", ID=f"param{number}", **words, value=value)
         xml.text("DESCRIPTION", constant.parameter.description)
         xml.end("PARAM")
+    names = [parameter.name for parameter in header.parameters]
     for number, parameter in enumerate(header.parameters, 1):
+        # astropy calls a column by its ID where there is one, so a good name stands alone.
+        plain = _PLAIN.fullmatch(parameter.name) and names.count(parameter.name) == 1
+        identity = None if plain else f"col{number}"
         datatype = word(parameter.dtype)
         size = "*" if datatype == "char" else "x".join(map(str, reversed(parameter.shape)))
-        xml.begin("FIELD", ID=f"col{number}", **_words(parameter, datatype, size))
+        xml.begin("FIELD", ID=identity, **_words(parameter, datatype, size))
         xml.text("DESCRIPTION", parameter.description)
         if parameter.null is not None and parameter.dtype.kind in "iu":
             xml.element("VALUES", null=str(parameter.null))

@@ -100,7 +100,13 @@ def test_trace(folder: Path) -> None:
         (("fly", _RESOURCE, _RUN, "-o", "x.csv"), "is no orbit"),
         (("trace", _RESOURCE, "seeds.csv", "-o", "x.csv", "--quantity", "E"), "Ex"),
         (("trace", _RESOURCE, "seeds.csv", "-o", "x.csv", "--step", "100"), "step"),
+        (("trace", _RESOURCE, "seeds.csv", "-o", "x.csv", "--radius", "-5 km"), "more than zero"),
+        (("fly", _RESOURCE, "seeds.csv", "-o", "seeds.csv"), "is the input too"),
         (("resources", "--config", "no.toml"), "cannot read"),
+        (
+            ("demo", "--port", "18999", "--folder", "/proc/demo-node"),
+            "cannot write /proc/demo-node",
+        ),
     ],
 )
 def test_refusals_are_one_line_and_leave_nothing(

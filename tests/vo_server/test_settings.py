@@ -55,7 +55,7 @@ def test_the_environment_overrules(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ('folder = "x"\n' + _NODE, "folder: unknown key"),
         (_NODE.replace('"MyLab"', '"My/Lab"'), "node.authority"),
         (_NODE.replace("[node]", '[node]\nbase_url = "ftp://a"'), "node.base_url"),
-        (_NODE.replace("[node]", '[node]\nbase_url = "http://a/"'), "node.base_url"),
+        (_NODE.replace("[node]", '[node]\nbase_url = "http://a?b"'), "node.base_url"),
         (_NODE + "[", "not valid TOML"),
     ],
 )

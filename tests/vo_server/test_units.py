@@ -88,3 +88,10 @@ def test_quantities() -> None:
     for text in ("3390", "km", "3390km km km", ""):
         with pytest.raises(WrongUnit):
             units.quantity(text, "m", argument="body_radius")
+
+
+@pytest.mark.parametrize(
+    ("text", "metres"), [("3390km", 3.39e6), ("3390  km", 3.39e6), ("1e3m", 1e3)]
+)
+def test_quantities_with_and_without_a_blank(text: str, metres: float) -> None:
+    assert units.quantity(text, "m", argument="radius") == metres

@@ -107,9 +107,16 @@ def test_schema_and_astropy(
     for number, (parameter, column) in enumerate(
         zip(table.header.parameters, table.columns, strict=True), 1
     ):
-        cells = found.array[f"col{number}"]
+        cells = found.array[found.array.dtype.names[number - 1]]
         assert found.fields[number - 1].name == parameter.name
         assert astropy_agrees(parameter, column, cells), parameter.name
+
+
+def test_astropy_calls_columns_by_their_names() -> None:
+    header = Header(tuple(Parameter(name) for name in ("X", "Density", "a b", "a b")))
+    document = write_bytes(Table(header, tuple(np.ones(2) for _ in range(4))))
+    found = astropy_votable.parse_single_table(io.BytesIO(document)).to_table()
+    assert found.colnames == ["X", "Density", "col3", "col4"]
 
 
 def astropy_agrees(parameter: Parameter, column: Column, cells: Any) -> bool:

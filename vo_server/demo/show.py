@@ -1,6 +1,7 @@
 """The demonstration itself: what `vo-server demo` does and prints."""
 
 import io
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ from vo_server import plugins, sampling
 from vo_server.budget import Budget
 from vo_server.context import providers
 from vo_server.demo import client, node, picture
-from vo_server.errors import Failure
+from vo_server.errors import BadArgument, Failure
 from vo_server.model.table import Table, concatenate
 from vo_server.registry import Registry
 from vo_server.server import check_port
@@ -32,13 +33,17 @@ _PICTURE = "flight.png"
 def show(folder: Path, port: int, *, keep: bool) -> None:
     """Write the sample node, fly and trace over its SOAP service, and draw the flight.
 
-    keep: serve on until Ctrl-C. Raises BadArgument for a port in use, Failure when the node does
-    not come up.
+    keep: serve on until Ctrl-C. Raises BadArgument for a port in use or a folder that cannot be
+    written, Failure when the node does not come up.
     """
     url = f"http://127.0.0.1:{port}"
     check_port("127.0.0.1", port)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the node must not outlive this
     with _timed(f"sample node written to {folder}/"):
-        config = node.write(folder, port)
+        try:
+            config = node.write(folder, port)
+        except OSError as err:
+            raise BadArgument(f"cannot write {folder}: {err.strerror}", argument="folder") from err
     with (folder / "server.log").open("wb") as log:
         server = _start(config, port, log)
         try:

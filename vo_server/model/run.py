@@ -1,6 +1,7 @@
 """Run file: what the files of one simulation run cannot tell, as people write it in `run.toml`."""
 
 import math
+import re
 import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated
@@ -11,6 +12,7 @@ from vo_server.errors import BadFile, Refusal
 from vo_server.units import quantity
 
 RUN_FILE = "run.toml"
+_LONGEST_ID = 512
 _ID = r"^spase://[A-Za-z0-9_.-]+/[A-Za-z0-9]+/[^\s?#\\]+$"
 
 
@@ -25,7 +27,7 @@ def _quantity(text: str, unit: str) -> float:
     try:
         value = quantity(text, unit, argument="value")
     except Refusal as err:
-        raise ValueError(err.message) from err
+        raise ValueError(err.message.replace(" of value", "").removeprefix("value ")) from err
     if not math.isfinite(value):
         raise ValueError("must be a finite number")
     return value
@@ -67,7 +69,15 @@ def _printable(text: str) -> str:
     return text.strip()
 
 
-Identifier = Annotated[str, Field(pattern=_ID, max_length=512)]
+def _identifier(text: str) -> str:
+    if len(text) > _LONGEST_ID or re.fullmatch(_ID, text) is None:
+        raise ValueError(
+            "must look like spase://MyLab/SimulationRun/MyRun, without blanks, ? and #"
+        )
+    return text
+
+
+Identifier = Annotated[str, AfterValidator(_identifier)]
 Length = Annotated[str, _above_zero("m")]
 Speed = Annotated[str, _above_zero("m/s")]
 Duration = Annotated[str, _above_zero("s")]
@@ -157,10 +167,16 @@ def read_run(path: Path, authority: str) -> Run:
     Raises BadFile naming every wrong key, or the foreign id's authority.
     """
     try:
-        run = _File(**tomllib.loads(path.read_text(encoding="utf-8"))).run
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as err:
+        raise BadFile(f"there is no {path.name} beside it") from err
     except OSError as err:
         raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except UnicodeDecodeError as err:
+        raise BadFile(f"{path.name} is no UTF-8 text: {err}") from err
+    try:
+        run = _File(**tomllib.loads(text)).run
+    except tomllib.TOMLDecodeError as err:
         raise BadFile(f"{path.name} is not valid TOML: {err}") from err
     except ValidationError as err:
         raise BadFile(f"{path.name}: {explain(err)}") from err
@@ -183,7 +199,15 @@ def read_run(path: Path, authority: str) -> Run:
 
 def explain(error: ValidationError) -> str:
     """Name every wrong key of a validation error in one line, without echoing its value."""
-    words = {"extra_forbidden": "unknown key", "missing": "missing"}
+    words = {
+        "extra_forbidden": "unknown key",
+        "missing": "missing",
+        "string_type": "wants text in quotes, for a quantity a number and a unit such as '1 km'",
+        "tuple_type": "wants a list, or a table in double brackets",
+        "ip_any_network": "wants a range of addresses such as 127.0.0.0/8",
+        "ip_v4_network": "wants a range of addresses such as 127.0.0.0/8",
+        "ip_v6_network": "wants a range of addresses such as 127.0.0.0/8",
+    }
     findings = {
         f"{'.'.join(str(part) for part in item['loc'] if '[' not in str(part))}: "
         f"{words.get(item['type'], item['msg'].removeprefix('Value error, '))}": None

@@ -19,6 +19,18 @@ Axis = NDArray[np.float64]
 Load = Callable[[], NDArray[np.generic]]
 
 
+# SI units that a quantity can have.
+_SI_OF = {
+    "phys.density": ("1/m3", "kg/m3"),
+    "phys.veloc": ("m/s",),
+    "phys.magField": ("T",),
+    "phys.electField": ("V/m",),
+    "phys.current.density": ("A/m2",),
+    "phys.temperature": ("K",),
+    "phys.pressure": ("Pa",),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Stated:
     """What a file itself tells of its run; None where it does not.
@@ -115,6 +127,9 @@ def _variable(array: Array, load: Load, output: Output, remarks: list[str]) -> V
         )
     ucd = (override.ucd if override is not None else None) or default_ucd(name)
     factor, si = to_si(unit, temperature=ucd == "phys.temperature", argument=name)
+    if ucd in _SI_OF and si not in _SI_OF[ucd]:
+        remarks.append(f"{name}: its unit '{unit}' is none of {ucd}, so no UCD is published")
+        ucd = None
     description = (override.description if override is not None else "") or array.description
     return Variable(Parameter(name, unit=si, ucd=ucd, description=description), factor, load)
 

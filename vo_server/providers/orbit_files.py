@@ -102,6 +102,8 @@ class OrbitFiles:
         self._known = {path: self._known[path] for path in files}
         parts = [part for part in found if isinstance(part, Trajectory)]
         refused = [part for part in found if isinstance(part, Refused)]
+        if not files:
+            refused.append(self._site.unmatched(self._options.path))
         served = None
         if parts:
             try:

@@ -111,6 +111,8 @@ class RunFolders(ABC):
         for path in self._site.match(self._pattern):
             folders.setdefault(path.parent, []).append(path)
         offer = _Offer()
+        if not folders:
+            offer.refused.append(self._site.unmatched(self._pattern))
         for folder, files in folders.items():
             self._scan(folder, files, offer)
         self._known = {key: known for key, known in self._known.items() if key[0].exists()}

@@ -108,6 +108,15 @@ def test_remarks_tell_what_was_overruled() -> None:
     assert {v.factor for v in field.variables.values()} == {1e3}
 
 
+def test_a_unit_of_another_quantity_takes_the_ucd_away() -> None:
+    field, remarks = _field([Array("Density", "km/s", _load), Array("E", "J/m3", _load)])
+    assert [(p.name, p.unit, p.ucd) for p in field.parameters] == [
+        ("Density", "m/s", None),
+        ("E", "Pa", None),
+    ]
+    assert remarks[0] == "Density: its unit 'km/s' is none of phys.density, so no UCD is published"
+
+
 def test_units_that_nobody_tells() -> None:
     with pytest.raises(BadFile, match="parameter n has no unit in the file; give one"):
         _field([Array("n", "  ", _load)])

@@ -207,7 +207,7 @@ def test_files_that_vanish(tmp_path: Path, site: Site) -> None:
     output = _only(provider)
     (tmp_path / "a.vot").unlink()
     assert list(provider.resources()) == []
-    assert provider.refused() == ()
+    assert "no file matches" in provider.refused()[0].reason
     with pytest.raises(BadFile, match="MEX/Orbit were removed or replaced just now"):
         provider.orbit(output, None)
 
