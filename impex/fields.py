@@ -12,19 +12,11 @@ from vo_server.formats.source import check_columns
 from vo_server.model.parameter import TEXT, Parameter, default_ucd
 from vo_server.model.table import Column, Header, Table
 from vo_server.model.time import parse_times
+from votable.field import DTYPES
 
 # Types of columns by VOTable's datatype; single numbers or words only.
-_DTYPES: dict[str, np.dtype[np.generic]] = {
-    "boolean": np.dtype(np.bool_),
-    "unsignedByte": np.dtype(np.uint8),
-    "short": np.dtype(np.int16),
-    "int": np.dtype(np.int32),
-    "long": np.dtype(np.int64),
-    "char": TEXT,
-    "unicodeChar": TEXT,
-    "float": np.dtype(np.float32),
-    "double": np.dtype(np.float64),
-}
+_NOT_STORED = ("bit", "floatComplex", "doubleComplex")
+_DTYPES = {name: dtype for name, dtype in DTYPES.items() if name not in _NOT_STORED}
 _LOGICAL = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _TIMES = ("datetime", "timestamp", "iso8601")  # xtypes
 

@@ -27,15 +27,14 @@ _POSITION = tuple(
 )
 
 
-def components(resource: Resource, quantity: str, *, argument: str) -> tuple[str, str, str]:
+def components(resource: Resource, quantity: str) -> tuple[str, str, str]:
     """Give the names of a vector's components; raises UnknownParameter where one is missing."""
     names = (f"{quantity}x", f"{quantity}y", f"{quantity}z")
     known = {parameter.name for parameter in resource.parameters}
     if not known >= set(names):
         raise UnknownParameter(
-            f"{argument}: {resource.id} has no vector {', '.join(names)} to trace; "
-            f"it has {', '.join(sorted(known))}",
-            argument=argument,
+            f"{resource.id} has no vector {', '.join(names)} to trace; "
+            f"it has {', '.join(sorted(known))}"
         )
     return names
 
@@ -51,11 +50,11 @@ def follow(
     """
     resource, seeds = request.resource, request.seeds
     budget.allow("lines", len(seeds), argument=argument)
-    budget.allow("steps", request.max_steps, argument="MaxSteps")
+    budget.allow("steps", request.max_steps)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     points = transform(seeds.positions, seeds.frame, resource.frame, argument=argument)
-    names = components(resource, request.quantity, argument="Variable")
+    names = components(resource, request.quantity)
     with source.field(resource, names) as field:
         limits = _limits(request, resource)
         vector = _Vector(field, names, budget)
@@ -94,8 +93,7 @@ class _Vector:
         if self.asked > _RK4_STAGES * self.budget.points:
             raise TooMuch(
                 f"the lines have more than {self.budget.points} points, this node's limit a "
-                "request; ask for fewer steps or seeds",
-                argument="MaxSteps",
+                "request; ask for fewer steps or seeds"
             )
         return self.field.sample(points, self.names, "linear")[0].T
 
@@ -109,7 +107,7 @@ def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
     """Give what ends the lines; the run's inner boundary always does."""
     step = request.step if request.step is not None else (resource.step or 0.0) / 2.0
     if request.radius is not None and not request.radius > 0.0:
-        raise BadArgument("the radius at which lines end must be more than zero", argument="radius")
+        raise BadArgument("the radius at which lines end must be more than zero")
     boundary = resource.body.inner_boundary if resource.body else None
     radii = [radius for radius in (request.radius, boundary) if radius is not None]
     region = request.region
@@ -121,7 +119,7 @@ def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
             region=None if region is None else (region.lower, region.upper),
         )
     except ValueError as err:
-        raise BadArgument(str(err), argument="limits") from err
+        raise BadArgument(str(err)) from err
 
 
 def _header(
@@ -146,9 +144,9 @@ def _header(
         )
         for side, lines in sides.items()
     )
-    lengths = [("StepSize", limits.step)]
+    lengths = [("Step_length", limits.step)]
     if limits.radius is not None:
-        lengths.append(("StopCondition_Radius", limits.radius))
+        lengths.append(("Stop_radius", limits.radius))
     constants = tuple(Constant(Parameter(name, unit="m"), value) for name, value in lengths)
     lines = [
         *describe_resource(request.resource),
