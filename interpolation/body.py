@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from interpolation.locate import Plan, nearest_nodes
+from interpolation.locate import Plan
 from interpolation.rectilinear import Floats
 
 Mask = npt.NDArray[np.bool_]
@@ -39,22 +39,35 @@ def inside_body(points: Floats, body: Sphere) -> Mask:
 def touches_body(plan: Plan, body: Sphere, method: str) -> Mask:
     """Say whose stencil has a node inside the body, as (n,) bool; points outside have none.
 
-    The stencil of 'linear' is the eight corners of the cell, that of 'nearest' the node
-    the value is taken from.
+    The stencil of 'linear' is the eight corners of the cell, that of 'nearest' the node the
+    value is taken from, that of 'nearest-cell' likewise, that of 'corner-averaged' and of
+    'cubic' the four nodes along each axis among which those lie that weigh most.
     """
+    below, above = _STENCILS[method]
+    single = below == above == 0
+    index = plan.nearest() if single else plan.index
     with np.errstate(over="ignore"):
         squares = [
-            (nodes - centre) ** 2
-            for nodes, centre in zip(plan.grid.ascending, body.centre, strict=True)
+            np.min([_shifted((nodes - centre) ** 2, by) for by in range(below, above + 1)], axis=0)
+            for nodes, centre in zip(plan.grid.nodes, body.centre, strict=True)
         ]
-        if method == "nearest":
-            index = nearest_nodes(plan.index, plan.fraction)
-        else:
-            # The nearest corner of a cell is the nearer of its two nodes along every axis.
-            index = plan.index
-            squares = [np.minimum(square[:-1], square[1:]) for square in squares]
         x, y, z = (square[cell] for square, cell in zip(squares, index, strict=True))
         return _within(x, y, z, body) & plan.inside
+
+
+# The first and last node along each axis of what a value is made of, from the cell's own.
+_STENCILS = {
+    "linear": (0, 1),
+    "nearest": (0, 0),
+    "nearest-cell": (0, 0),
+    "corner-averaged": (-1, 2),
+    "cubic": (-1, 2),
+}
+
+
+def _shifted(squares: Floats, by: int) -> Floats:
+    """Give for each node the number of the node `by` further, that of the last at the ends."""
+    return squares[np.clip(np.arange(len(squares)) + by, 0, len(squares) - 1)]
 
 
 def _within(x: Floats, y: Floats, z: Floats, body: Sphere) -> Mask:

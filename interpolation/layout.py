@@ -1,8 +1,9 @@
-"""How a variable lies in memory, so that its nodes can be read through one flat index."""
+"""How variables lie in memory, so that their nodes can be read through one flat index."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 from interpolation.rectilinear import Grid
 
 Indices = npt.NDArray[np.intp]
+Values = npt.NDArray[Any]
 _Triple = tuple[int, int, int]
 
 
@@ -26,27 +28,35 @@ class Layout(NamedTuple):
     origin: int
     strides: _Triple
 
-    def offset(self, index: Indices) -> Indices:
-        """Give the way along the line for steps (3, ...) along the axes."""
-        x, y, z = self.strides
-        offset: Indices = index[0] * x
-        offset += index[1] * y
-        offset += index[2] * z
-        return offset
-
     def place(self, index: Indices) -> Indices:
         """Give the place on the line of nodes (3, ...)."""
-        return self.offset(index) + self.origin
+        return self.origin + sum(
+            (part * stride for part, stride in zip(index, self.strides, strict=True)),
+            start=np.zeros((), dtype=np.intp),
+        )
+
+    def corners(self, lower: Indices, upper: Indices) -> Indices:
+        """Give the places (8, n) of the corners 000, 001, 010 ... of cells.
+
+        lower, upper: the lower and upper node (3, n) of each cell along each axis.
+        """
+        x, y, z = (
+            np.stack([low * stride, high * stride])
+            for low, high, stride in zip(lower, upper, self.strides, strict=True)
+        )
+        x += self.origin
+        places: Indices = (x[:, None] + y)[:, :, None] + z
+        return places.reshape(8, -1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlatVariable:
     """The memory of one variable as a line of nodes, never copied, and its layout."""
 
-    memory: npt.NDArray[Any]
+    memory: Values
     layout: Layout
 
-    def at(self, places: Indices) -> npt.NDArray[Any]:
+    def at(self, places: Indices) -> Values:
         """Read the nodes at places on the line, in the variable's own type."""
         # take() is the quicker way, but copies the whole variable first unless it can
         # walk it in place.
@@ -56,21 +66,104 @@ class FlatVariable:
         return self.memory[places]
 
 
-def flatten(grid: Grid, values: npt.NDArray[Any]) -> FlatVariable:
-    """View a variable of the grid's shape as a line, whatever its order, type and strides.
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Variables of one native type and layout, as the compiled kernels read them.
 
-    Raises ValueError if the shape is not the grid's or the values are not real numbers.
+    rows: which variables they are; addresses: of their memory; like: a number of their type;
+    line: origin and length of the line of nodes and its three strides.
     """
-    if values.shape != grid.shape:
-        raise ValueError(f"a variable has shape {values.shape}; the grid has {grid.shape}")
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"a variable has type {values.dtype}; real numbers are wanted")
-    layout = _layout(grid.shape, values.strides, values.itemsize, grid.descending)
+
+    rows: list[int]
+    addresses: npt.NDArray[np.uint64]
+    like: np.floating[Any]
+    line: tuple[int, int, int, int, int]
+
+
+# Types that the compiled kernels read, each with a number of it.
+_LIKE = {np.dtype(kind).str: kind(0) for kind in (np.float32, np.float64)}
+
+
+@dataclass(frozen=True, eq=False)
+class Variables:
+    """Variables on one grid, looked at once and then gathered as often as one likes.
+
+    values: arrays of the grid's shape, of any real type, byte order and memory order, read in
+    place. Raises ValueError, where there is one of another shape or type.
+    """
+
+    grid: Grid
+    values: tuple[Values, ...]
+
+    def __post_init__(self) -> None:
+        for variable in self.values:
+            if variable.shape != self.grid.shape:
+                raise ValueError(
+                    f"a variable has shape {variable.shape}; the grid has {self.grid.shape}"
+                )
+            if variable.dtype.kind not in "biuf":
+                raise ValueError(f"a variable has type {variable.dtype}; real numbers are wanted")
+
+    @cached_property
+    def flat(self) -> tuple[FlatVariable, ...]:
+        """The variables as NumPy reads them."""
+        return tuple(_flatten(self.grid, variable) for variable in self.values)
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """The variables that compiled kernels can read; NumPy has to read the others."""
+        found: dict[tuple[str, Layout], list[int]] = {}
+        for row, variable in enumerate(self.values):
+            layout, kind = _layout_of(self.grid, variable), variable.dtype.str
+            native = layout.unit == variable.itemsize and variable.flags.aligned
+            if native and kind in _LIKE:
+                found.setdefault((kind, layout), []).append(row)
+        return tuple(
+            Group(
+                rows,
+                np.array([_lowest_address(self.values[row]) for row in rows], dtype=np.uint64),
+                _LIKE[kind],
+                (layout.origin, layout.length, *layout.strides),
+            )
+            for (kind, layout), rows in found.items()
+        )
+
+    @cached_property
+    def others(self) -> tuple[int, ...]:
+        """The variables that are in no group."""
+        grouped = {row for group in self.groups for row in group.rows}
+        return tuple(row for row in range(len(self.values)) if row not in grouped)
+
+
+def prepare(grid: Grid, values: "Sequence[Values] | Variables") -> Variables:
+    """Give variables ready for gathering: worth keeping where they are used many times."""
+    if isinstance(values, Variables):
+        if values.grid is not grid:
+            raise ValueError("these variables were prepared for another grid")
+        return values
+    return Variables(grid, tuple(values))
+
+
+def _lowest_address(values: Values) -> int:
+    address: int = values.ctypes.data
+    for nodes, stride in zip(values.shape, values.strides, strict=True):
+        if stride < 0:
+            address += (nodes - 1) * stride
+    return address
+
+
+def _flatten(grid: Grid, values: Values) -> FlatVariable:
+    """View a variable of the grid's shape as a line, whatever its order, type and strides."""
+    layout = _layout_of(grid, values)
     first = values[tuple(slice(None, None, -1 if way < 0 else 1) for way in values.strides)]
     memory = np.lib.stride_tricks.as_strided(
         first, shape=(layout.length,), strides=(layout.unit,), writeable=False
     )
     return FlatVariable(memory, layout)
+
+
+def _layout_of(grid: Grid, values: Values) -> Layout:
+    return _layout(grid.shape, values.strides, values.itemsize, grid.descending)
 
 
 @lru_cache(maxsize=256)

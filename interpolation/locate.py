@@ -5,7 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from interpolation import engine
 from interpolation.rectilinear import Floats, Grid
+
+# Periods that a coordinate may lie away from the first before its fraction means nothing.
+MAX_PERIODS = 1e6
+
+Indices = npt.NDArray[np.intp]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -20,10 +27,32 @@ class Plan:
     """
 
     grid: Grid
-    index: npt.NDArray[np.intp]
+    index: Indices
     fraction: Floats
-    inside: npt.NDArray[np.bool_]
-    bad: npt.NDArray[np.bool_]
+    inside: Mask
+    bad: Mask
+
+    def upper(self) -> Indices:
+        """Give the upper node (3, n) of each cell, which is node 0 at the end of a period."""
+        upper = self.index + 1
+        for nodes, count, periodic in zip(upper, self.grid.shape, self.grid.periodic, strict=True):
+            if periodic:
+                nodes[nodes == count] = 0
+        return upper
+
+    def nearest(self) -> Indices:
+        """Give the node (3, n) nearest along each axis; the lower one of two as near."""
+        return np.where(self.fraction <= 0.5, self.index, self.upper())
+
+    def part(self, block: slice) -> "Plan":
+        """Give the plan of some of the points."""
+        return Plan(
+            self.grid,
+            self.index[:, block],
+            self.fraction[:, block],
+            self.inside[block],
+            self.bad[block],
+        )
 
 
 def locate(grid: Grid, points: npt.ArrayLike) -> Plan:
@@ -31,30 +60,53 @@ def locate(grid: Grid, points: npt.ArrayLike) -> Plan:
 
     Cell i holds g[i] <= x < g[i + 1], the last one its upper end too, and the fraction is
     (x - g[i]) / (g[i + 1] - g[i]): the rule of SciPy's RegularGridInterpolator, which turns
-    descending axes round first. Raises ValueError for points of another shape.
+    descending axes round first. A coordinate along a periodic axis is first moved by whole
+    periods into the first one. Raises ValueError for points of another shape.
     """
-    coordinates = np.ascontiguousarray(points_array(points).T)
-    lower, upper = grid.lower[:, None], grid.upper[:, None]
-    inside = np.all((lower <= coordinates) & (coordinates <= upper), axis=0)
-    safe = np.where(inside, coordinates, lower)
-    index = np.empty(safe.shape, dtype=np.intp)
-    fraction = np.empty(safe.shape)
-    for x, nodes, cell, part in zip(safe, grid.ascending, index, fraction, strict=True):
-        np.minimum(nodes.searchsorted(x, side="right") - 1, len(nodes) - 2, out=cell)
-        low = nodes.take(cell)
-        np.divide(x - low, nodes[1:].take(cell) - low, out=part)
-    bad = ~np.all(np.isfinite(coordinates), axis=0)
-    return Plan(grid, index, fraction, inside, bad)
-
-
-def nearest_nodes(index: npt.NDArray[np.intp], fraction: Floats) -> npt.NDArray[np.intp]:
-    """Give the node nearest to each point along each axis; the lower one of two as near."""
-    return np.where(fraction <= 0.5, index, index + 1)
+    positions = points_array(points)
+    count = len(positions)
+    index, fraction = np.empty((3, count), dtype=np.intp), np.empty((3, count))
+    inside, bad = np.empty(count, dtype=np.bool_), np.empty(count, dtype=np.bool_)
+    plan = Plan(grid, index, fraction, inside, bad)
+    kernels = engine.kernels()
+    if kernels is None:
+        _locate(positions, plan)
+    else:
+        kernels.cells.locate(positions, grid.numbers, index, fraction, inside, bad)
+    return plan
 
 
 def points_array(points: npt.ArrayLike) -> Floats:
     """Give points as (n, 3) float64; raises ValueError if they have another shape."""
-    array = np.asarray(points, dtype=np.float64)
+    array = np.ascontiguousarray(points, dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"points have shape {array.shape}; (n, 3) is wanted")
     return array
+
+
+def _locate(positions: Floats, plan: Plan) -> None:
+    """Fill a plan: the reference that the compiled kernel equals to the bit."""
+    grid = plan.grid
+    coordinates = positions.T.copy()
+    plan.bad[:] = ~np.all(np.isfinite(coordinates), axis=0)
+    for x, periodic, nodes in zip(coordinates, grid.periodic, grid.nodes, strict=True):
+        if periodic:
+            _wrap(x, nodes[0], nodes[-1])
+    lower, upper = grid.lower[:, None], grid.upper[:, None]
+    plan.inside[:] = np.all((lower <= coordinates) & (coordinates <= upper), axis=0)
+    safe = np.where(plan.inside, coordinates, lower)
+    for x, nodes, cell, part in zip(safe, grid.nodes, plan.index, plan.fraction, strict=True):
+        np.minimum(nodes.searchsorted(x, side="right") - 1, len(nodes) - 2, out=cell)
+        low = nodes.take(cell)
+        np.divide(x - low, nodes[1:].take(cell) - low, out=part)
+
+
+def _wrap(x: Floats, low: float, high: float) -> None:
+    """Move coordinates by whole periods into [low, high), in place; NaN where that is too far."""
+    period = high - low
+    with np.errstate(invalid="ignore"):
+        turns = np.floor((x - low) / period)
+        x -= turns * period
+    # Rounding can leave a point a hair outside its period.
+    x[(x < low) | (x >= high)] = low
+    x[~(np.abs(turns) <= MAX_PERIODS)] = np.nan

@@ -1,16 +1,19 @@
 """Sampling: values and a status for each point, in one call."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from interpolation import engine
 from interpolation.body import Sphere, inside_body, touches_body
 from interpolation.gather import gather
-from interpolation.locate import locate, points_array
+from interpolation.layout import Values, Variables, prepare
+from interpolation.locate import Plan, locate, points_array
 from interpolation.rectilinear import Floats, Grid
 from interpolation.status import Status
+
+Statuses = npt.NDArray[np.uint8]
 
 # Points worked on at a time, so that the memory needed beside the result is bounded.
 _BLOCK = 32_768
@@ -18,12 +21,12 @@ _BLOCK = 32_768
 
 def sample(
     grid: Grid,
-    values: Sequence[npt.NDArray[Any]],
+    values: Sequence[Values] | Variables,
     points: npt.ArrayLike,
     *,
     method: str = "linear",
     body: Sphere | None = None,
-) -> tuple[Floats, npt.NDArray[np.uint8]]:
+) -> tuple[Floats, Statuses]:
     """Sample V variables at points (n, 3), giving values (V, n) float64 and status (n,).
 
     The status of a point is the worst that applies. Values are NaN where it is BAD_INPUT,
@@ -31,25 +34,52 @@ def sample(
     there. Raises ValueError as `gather` and `locate` do.
     """
     positions = points_array(points)
-    result = np.empty((len(values), len(positions)))
+    variables = prepare(grid, values)
+    result = np.empty((len(variables.values), len(positions)))
     status = np.empty(len(positions), dtype=np.uint8)
-    for start in range(0, max(len(positions), 1), _BLOCK):
-        block = slice(start, start + _BLOCK)
-        result[:, block], status[block] = _sample_block(
-            grid, values, positions[block], method, body
-        )
+    if not _compiled(variables, positions, method, body, result, status):
+        for start in range(0, max(len(positions), 1), _BLOCK):
+            block = slice(start, start + _BLOCK)
+            plan = locate(grid, positions[block])
+            part = gather(plan, variables, method)
+            status[block] = _judge(plan, positions[block], part, method, body)
+            result[:, block] = part
     return result, status
 
 
-def _sample_block(
-    grid: Grid,
-    values: Sequence[npt.NDArray[Any]],
+def _compiled(
+    variables: Variables,
     points: Floats,
     method: str,
     body: Sphere | None,
-) -> tuple[Floats, npt.NDArray[np.uint8]]:
-    plan = locate(grid, points)
-    result = gather(plan, values, method)
+    result: Floats,
+    status: Statuses,
+) -> bool:
+    """Sample in one call of a compiled kernel, where there is one for these variables."""
+    kernels = engine.kernels()
+    if kernels is None or method not in ("linear", "nearest") or len(variables.groups) != 1:
+        return False
+    group = variables.groups[0]
+    if len(group.rows) != len(result):
+        return False
+    kernels.cells.sample(
+        points,
+        variables.grid.numbers,
+        group.addresses,
+        group.like,
+        group.line,
+        method == "nearest",
+        (0.0, 0.0, 0.0, 0.0) if body is None else (*body.centre, body.radius),
+        result,
+        status,
+    )
+    return True
+
+
+def _judge(
+    plan: Plan, points: Floats, result: Floats, method: str, body: Sphere | None
+) -> Statuses:
+    """Give the status of points, and take the values of points that have none."""
     status = np.zeros(len(points), dtype=np.uint8)
     if body is not None:
         status[touches_body(plan, body, method)] = Status.TOUCHES_BODY
@@ -59,4 +89,4 @@ def _sample_block(
     status[~plan.inside] = Status.OUTSIDE
     status[plan.bad] = Status.BAD_INPUT
     result[:, status >= Status.INSIDE_BODY] = np.nan
-    return result, status
+    return status

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from interpolation.body import Sphere
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
+from interpolation.vector import GridVector
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
@@ -65,15 +66,25 @@ class GridField:
         read = {name: self.variables[name].loaded() for name in names}
         return replace(self, variables={**self.variables, **read})
 
+    def vector(self, names: Sequence[str]) -> GridVector | None:
+        """Give the vector of three variables, where they are stored in one unit."""
+        chosen = [self.variables[name] for name in names]
+        if len({variable.factor for variable in chosen}) > 1 or chosen[0].factor <= 0.0:
+            return None
+        return GridVector.of(self.grid, [variable.load() for variable in chosen], self._sphere)
+
+    @property
+    def _sphere(self) -> Sphere | None:
+        boundary = self.body.inner_boundary
+        return None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
+
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
         """Give values (len(names), n) in SI units and status (n,); see `vo_server.ports.Field`."""
         chosen = [self.variables[name] for name in names]
-        boundary = self.body.inner_boundary
-        sphere = None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
         arrays = [variable.load() for variable in chosen]
-        values, status = sample(self.grid, arrays, points, method=method, body=sphere)
+        values, status = sample(self.grid, arrays, points, method=method, body=self._sphere)
         for row, variable in zip(values, chosen, strict=True):
             if variable.factor != 1.0:
                 row *= variable.factor

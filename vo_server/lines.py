@@ -1,12 +1,13 @@
 """Lines: field and flow lines of an output traced from seeds, as a stream of table blocks."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from interpolation.streamline import EndReason, Lines, TraceLimits, trace
+from interpolation.ends import Connectivity, EndReason, connectivity
+from interpolation.streamline import Lines, TraceLimits, Vector, trace
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
 from vo_server.frames import transform
@@ -15,13 +16,12 @@ from vo_server.model.request import LineRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
-from vo_server.ports import Field, FieldSource
+from vo_server.ports import Field, FieldSource, VectorField
 from vo_server.sampling import describe_input, describe_resource
 
 _BLOCK = 16_384
 _SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
 _SIDE_NAMES = {1: "Forward", -1: "Backward"}
-_RK4_STAGES = 4
 _POSITION = tuple(
     Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")
 )
@@ -57,10 +57,12 @@ def follow(
     names = components(resource, request.quantity)
     with source.field(resource, names) as field:
         limits = _limits(request, resource)
-        vector = _Vector(field, names, budget)
+        vector = _Vector(field, names)
         domain = (field.domain.lower, field.domain.upper)
         sides = {
-            side: trace(vector, points, limits, side, domain=domain, spend=budget.spend)
+            side: trace(
+                vector.followed(), points, limits, side, domain=domain, spend=_payer(budget)
+            )
             for side in _SIDES[request.direction]
         }
         header = _header(request, limits, field, names, sides)
@@ -78,29 +80,36 @@ def follow(
                 yield Table(header, columns, notes if done == total else ())
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Vector:
-    """The vector field as the tracer wants it, counting what it is asked."""
+    """The vector field of three parameters."""
 
     field: Field
     names: tuple[str, str, str]
-    budget: Budget
-    asked: int = 0
 
-    def __call__(self, points: Points) -> NDArray[np.float64]:
-        """Give the vectors (n, 3) at points (n, 3)."""
-        self.asked += len(points)
-        if self.asked > _RK4_STAGES * self.budget.points:
-            raise TooMuch(
-                f"the lines have more than {self.budget.points} points, this node's limit a "
-                "request; ask for fewer steps or seeds"
-            )
-        return self.field.sample(points, self.names, "linear")[0].T
+    def followed(self) -> Vector:
+        """Give what lines follow: the field's own vector where it has one, for that is quicker."""
+        own = self.field.vector(self.names) if isinstance(self.field, VectorField) else None
+        return own or (lambda points: self.field.sample(points, self.names, "linear")[0].T)
 
     def columns(self, points: Points) -> tuple[NDArray[np.float64], ...]:
         """Give components and length at points (n, 3)."""
         values = self.field.sample(points, self.names, "linear")[0]
         return (*values, np.sqrt(np.sum(values**2, axis=0)))
+
+
+def _payer(budget: Budget) -> Callable[[int], None]:
+    """Give what is to be called while lines grow, with the number of their points so far."""
+
+    def pay(points: int) -> None:
+        if points > budget.points:
+            raise TooMuch(
+                f"the lines have more than {budget.points} points, this node's limit a "
+                "request; ask for fewer steps or seeds"
+            )
+        budget.spend()
+
+    return pay
 
 
 def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
@@ -162,12 +171,19 @@ def _header(
 
 
 def _notes(sides: dict[int, Lines]) -> tuple[tuple[str, str], ...]:
-    """Count lines by side and end reason."""
-    return tuple(
+    """Count lines by side and end reason, and by what they join where both sides are known."""
+    ends = [
         (f"lines {_SIDE_NAMES[side].lower()} {_word(reason)}", str(count))
         for side, lines in sides.items()
         for reason, count in zip(*np.unique(lines.reasons, return_counts=True), strict=True)
-    )
+    ]
+    if len(sides) == len(_SIDE_NAMES):
+        joined = connectivity(sides[1].reasons, sides[-1].reasons)
+        ends += [
+            (f"lines with {Connectivity(kind).label}", str(count))
+            for kind, count in zip(*np.unique(joined, return_counts=True), strict=True)
+        ]
+    return tuple(ends)
 
 
 def _word(reason: int) -> str:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from interpolation.streamline import Vector
 from vo_server.budget import Budget
 from vo_server.errors import Refusal
 from vo_server.model.parameter import Parameter
@@ -35,6 +36,18 @@ class Field(Protocol):
         """Give values (len(names), n) in the parameters' units and status (n,).
 
         points: (n, 3) metres in `frame`. Status numbers are `interpolation.status.Status`.
+        """
+        ...
+
+
+@runtime_checkable
+class VectorField(Protocol):
+    """A field whose vectors lines can follow faster than by sampling it."""
+
+    def vector(self, names: Sequence[str]) -> Vector | None:
+        """Give what `interpolation.streamline.trace` follows for three components, if anything.
+
+        It has the direction of what `sample` gives, not its unit.
         """
         ...
 

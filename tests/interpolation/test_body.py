@@ -35,7 +35,7 @@ def test_a_stencil_touches_the_body_when_one_of_its_nodes_is_inside(
     expected = np.zeros(len(points), dtype=bool)
     for corner in product((0, 1), repeat=3):
         part = plan.index + np.array(corner)[:, None]
-        nodes = np.stack([axis[i] for axis, i in zip(GRID.ascending, part, strict=True)], axis=1)
+        nodes = np.stack([axis[i] for axis, i in zip(GRID.nodes, part, strict=True)], axis=1)
         # The nearest node is the one in whose half of the cell the point lies.
         mine = (np.array(corner)[:, None] == (plan.fraction > 0.5)).all(axis=0)
         expected |= inside_body(nodes, body) & (mine | (method == "linear"))

@@ -106,7 +106,7 @@ def places(draw: st.DrawFn, grid: Grid, number: int) -> Floats:
     """Points on nodes, edges, faces and midway, inside, just outside, far off and not finite."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     columns = []
-    for axis in grid.ascending:
+    for axis in grid.nodes:
         low = random.integers(0, len(axis) - 1, number)
         inside = axis[low] + random.random(number) * (axis[low + 1] - axis[low])
         choices = [

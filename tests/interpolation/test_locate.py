@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from interpolation.locate import locate, nearest_nodes
+from interpolation.locate import locate
 from interpolation.rectilinear import Grid
 
 X = np.array([0.0, 1.0, 3.0, 7.0])
@@ -53,7 +53,7 @@ def test_no_points_give_an_empty_plan() -> None:
 
 def test_of_two_nodes_as_near_the_lower_one_is_nearest() -> None:
     plan = locate(GRID, along_x(0.0, 0.5, np.nextafter(0.5, 1.0), 7.0))
-    np.testing.assert_array_equal(nearest_nodes(plan.index, plan.fraction)[0], [0, 0, 1, 3])
+    np.testing.assert_array_equal(plan.nearest()[0], [0, 0, 1, 3])
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2), (1, 2, 3)])

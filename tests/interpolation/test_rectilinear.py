@@ -19,8 +19,8 @@ def test_a_grid_knows_its_shape_bounds_and_smallest_step() -> None:
 def test_the_ascending_axes_hold_the_same_nodes() -> None:
     grid = Grid(UP, DOWN, UP)
     np.testing.assert_array_equal(grid.y, DOWN)
-    np.testing.assert_array_equal(grid.ascending[1], DOWN[::-1])
-    np.testing.assert_array_equal(grid.ascending[0], UP)
+    np.testing.assert_array_equal(grid.nodes[1], DOWN[::-1])
+    np.testing.assert_array_equal(grid.nodes[0], UP)
 
 
 def test_axes_are_float64_and_of_the_grid_alone() -> None:
@@ -51,4 +51,4 @@ def test_axes_are_float64_and_of_the_grid_alone() -> None:
 def test_a_bad_axis_is_refused_by_name(name: str, nodes: object, fault: str) -> None:
     axes = {"x": UP, "y": UP, "z": UP} | {name: np.array(nodes)}
     with pytest.raises(ValueError, match=f"axis {name} .*{fault}"):
-        Grid(**axes)
+        Grid(axes["x"], axes["y"], axes["z"])

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from interpolation import streamline
+from interpolation import engine, march, streamline
 from interpolation.body import Sphere
+from interpolation.ends import EndReason
 from interpolation.rectilinear import Grid
-from interpolation.sample import sample
-from interpolation.streamline import EndReason, Lines, TraceLimits, trace
+from interpolation.streamline import Lines, TraceLimits, trace
+from interpolation.vector import GridVector
 
 Floats = npt.NDArray[np.float64]
 Box = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -42,11 +43,11 @@ def dipole(points: Floats) -> Floats:
 
 def sampled(
     field: Callable[[Floats], Floats], grid: Grid, body: Sphere | None = None
-) -> Callable[[Floats], Floats]:
+) -> GridVector:
     nodes = np.stack(np.meshgrid(*grid.axes, indexing="ij"), axis=-1).reshape(-1, 3)
     with np.errstate(all="ignore"):
         components = [np.ascontiguousarray(part).reshape(grid.shape) for part in field(nodes).T]
-    return lambda points: sample(grid, components, points, body=body)[0].T
+    return GridVector.of(grid, components, body)
 
 
 def line(lines: Lines, number: int = 0) -> Floats:
@@ -132,47 +133,195 @@ def test_only_the_direction_of_the_vector_counts() -> None:
     np.testing.assert_array_equal(at_scale(2.0**700), at_scale(1.0))
 
 
-def test_a_step_out_of_the_domain_is_not_taken() -> None:
+def test_a_line_ends_on_the_face_of_the_domain() -> None:
     lines = trace(along_x, [[4.0, 0, 0], [-4.9, 0, 0]], TraceLimits(0.75, 3), 1, domain=BOX)
-    np.testing.assert_array_equal(line(lines), [[4.0, 0, 0], [4.75, 0, 0]])
+    np.testing.assert_allclose(line(lines), [[4.0, 0, 0], [4.75, 0, 0], [5.0, 0, 0]], atol=1e-9)
+    assert lines.points.max() <= 5.0
     np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN, EndReason.MAX_STEPS])
 
 
 def test_a_step_that_ends_on_the_face_is_taken() -> None:
     lines = trace(along_x, [[4.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
     np.testing.assert_array_equal(lines.points[-1], [5.0, 0, 0])
+    assert len(lines.points) == 3
 
 
-def test_a_slope_missing_outside_the_domain_ends_a_line_there() -> None:
+def test_a_slope_missing_outside_the_domain_ends_a_line_on_its_face() -> None:
     axis = np.linspace(-5.0, 5.0, 11)
     field = sampled(along_x, Grid(axis, axis, axis))
     lines = trace(field, [[4.0, 0, 0]], TraceLimits(0.75, 9), 1, domain=BOX)
-    np.testing.assert_array_equal(lines.points, [[4.0, 0, 0], [4.75, 0, 0]])
+    np.testing.assert_allclose(lines.points[:, 0], [4.0, 4.75, 5.0], atol=1e-9)
     np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN])
 
 
-def test_a_step_out_of_the_region_is_not_taken() -> None:
+def test_a_line_ends_on_the_face_of_the_region() -> None:
     limits = TraceLimits(0.5, 9, region=((-1.0, -1.0, -1.0), (1.2, 1.0, 1.0)))
     lines = trace(along_x, [[0.0, 0, 0]], limits, 1, domain=BOX)
-    np.testing.assert_array_equal(lines.points[-1], [1.0, 0, 0])
+    np.testing.assert_allclose(lines.points[-1], [1.2, 0, 0], atol=1e-9)
     np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_REGION])
 
 
-def test_a_step_into_the_body_is_not_taken() -> None:
+def test_a_line_ends_on_the_body() -> None:
     limits = TraceLimits(0.5, 99, radius=1.0, centre=(3.25, 0.0, 0.0))
     lines = trace(along_x, [[0.0, 0, 0]], limits, 1, domain=BOX)
-    np.testing.assert_array_equal(lines.points[-1], [2.0, 0, 0])
+    np.testing.assert_allclose(lines.points[-1], [2.25, 0, 0], atol=1e-9)
     np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY])
 
 
-def test_a_slope_missing_inside_the_body_ends_a_line_there() -> None:
+def test_a_slope_missing_inside_the_body_ends_a_line_on_it() -> None:
     def hollow(points: Floats) -> Floats:
         return np.where(points[:, :1] > 2.0, np.nan, along_x(points))
 
     limits = TraceLimits(0.5, 99, radius=1.0, centre=(3.0, 0.0, 0.0))
     lines = trace(hollow, [[0.1, 0, 0]], limits, 1, domain=BOX)
-    np.testing.assert_allclose(lines.points[-1], [1.6, 0, 0])
+    np.testing.assert_allclose(lines.points[-1], [2.0, 0, 0], atol=1e-9)
     np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY])
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-5])
+def test_curved_lines_end_on_the_body_to_a_hair(tolerance: float | None) -> None:
+    seeds = np.stack([np.linspace(1.5, 3.0, 20), np.zeros(20), np.zeros(20)], axis=1)
+    limits = TraceLimits(0.1, 1000, radius=1.0, tolerance=tolerance)
+    for direction in (1, -1):
+        lines = trace(dipole, seeds, limits, direction, domain=EVERYWHERE)
+        np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY] * 20)
+        ends = lines.points[lines.offsets[1:] - 1]
+        height = np.linalg.norm(ends, axis=1) - 1.0
+        assert (height >= 0.0).all()
+        assert height.max() < 1e-8
+        # Where r = L sin^2(theta) meets the sphere.
+        sine = np.hypot(ends[:, 0], ends[:, 1])
+        np.testing.assert_allclose(sine**2, 1 / seeds[:, 0], rtol=2e-4)
+
+
+def test_a_circle_of_a_rigid_rotation_is_closed_where_it_began() -> None:
+    limits = TraceLimits(0.1, 1000)
+    lines = trace(rotation, [[1.0, 0.0, 2.0], [0.5, 0.5, 0.0]], limits, 1, domain=EVERYWHERE)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.CLOSED_LOOP] * 2)
+    for number in range(2):
+        circle = line(lines, number)
+        np.testing.assert_allclose(circle[-1], circle[0], atol=5e-5)
+        assert len(circle) == 2 + int(2 * np.pi * np.hypot(*circle[0, :2]) / 0.1)
+
+
+def test_a_spiral_is_not_closed() -> None:
+    def spiral(points: Floats) -> Floats:
+        return rotation(points) + 0.02 * points * [1.0, 1.0, 0.0]
+
+    lines = trace(spiral, [[1.0, 0.0, 0.0]], TraceLimits(0.1, 200), 1, domain=EVERYWHERE)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MAX_STEPS])
+
+
+def test_lines_may_go_round_and_round() -> None:
+    limits = TraceLimits(0.1, 100, closure=0.0)
+    lines = trace(rotation, [[1.0, 0.0, 0.0]], limits, 1, domain=EVERYWHERE)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MAX_STEPS])
+    assert len(lines.points) == 101
+
+
+def test_steps_are_chosen_so_that_the_error_stays_below_the_tolerance() -> None:
+    seeds = [[3.0, 0.0, 0.0]]
+    error, count = [], []
+    for tolerance in (1e-3, 1e-5, 1e-7):
+        limits = TraceLimits(2.0, 10_000, radius=0.5, tolerance=tolerance)
+        lines = trace(dipole, seeds, limits, 1, domain=EVERYWHERE)
+        error.append(shell_error(lines.points))
+        count.append(len(lines.points))
+    assert error[1] < error[0] / 10
+    assert error[2] < error[1] / 10
+    assert error[2] < 1e-6
+    assert count[0] < count[1] < count[2] < 200
+
+
+def test_lines_go_on_through_the_end_of_a_period() -> None:
+    nodes = np.arange(8) / 8 * 2 * np.pi
+    grid = Grid(nodes, nodes, nodes, period=(2 * np.pi,) * 3)
+    ones = np.ones(grid.shape)
+    field = GridVector.of(grid, [ones, 2 * ones, 0 * ones])
+    lines = trace(field, [[1.0, 1.0, 1.0]], TraceLimits(1.0, 50), 1, domain=field.domain)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.MAX_STEPS])
+    np.testing.assert_allclose(
+        lines.points[-1], [1 + 50 / np.sqrt(5), 1 + 100 / np.sqrt(5), 1.0], rtol=1e-12
+    )
+
+
+def abc_flow(points: Floats) -> Floats:
+    """The flow of Arnold, Beltrami and Childress, periodic in all three directions."""
+    x, y, z = points.T
+    return np.stack(
+        [
+            np.sin(z) + 0.6 * np.cos(y),
+            0.8 * np.sin(x) + np.cos(z),
+            0.6 * np.sin(y) + 0.8 * np.cos(x),
+        ],
+        axis=1,
+    )
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-4])
+def test_lines_of_a_periodic_flow_follow_the_exact_ones(tolerance: float | None) -> None:
+    nodes = np.arange(128) / 128 * 2 * np.pi
+    grid = Grid(nodes, nodes[::-1], nodes, period=(2 * np.pi,) * 3)
+    field = sampled(abc_flow, grid)
+    seeds = np.random.default_rng(5).uniform(0, 2 * np.pi, size=(10, 3))
+    limits = TraceLimits(0.05, 100, tolerance=tolerance, closure=0.0)
+    ours = trace(field, seeds, limits, 1, domain=field.domain)
+    exact = trace(abc_flow, seeds, limits, 1, domain=EVERYWHERE)
+    np.testing.assert_array_equal(ours.reasons, [EndReason.MAX_STEPS] * 10)
+    if tolerance is None:
+        np.testing.assert_allclose(ours.points, exact.points, atol=0.02)
+    else:
+        last = slice(None)
+        np.testing.assert_allclose(
+            ours.points[ours.offsets[1:] - 1][last], exact.points[exact.offsets[1:] - 1], atol=0.05
+        )
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    st.integers(0, 2**32),
+    st.sampled_from(["f4", "f8"]),
+    st.sampled_from([None, 1e-2, 1e-4]),
+    st.sampled_from([1, -1]),
+    st.booleans(),
+)
+def test_both_engines_give_the_same_lines(
+    seed: int, kind: str, tolerance: float | None, direction: int, periodic: bool
+) -> None:
+    random = np.random.default_rng(seed)
+    axes = [np.cumsum(random.uniform(0.5, 1.5, size=12)) - 6 for _ in range(3)]
+    axes[1] = axes[1][::-1]
+    period = (20.0, None, None) if periodic else (None, None, None)
+    grid = Grid(*axes, period=period)
+    values = [random.normal(size=grid.shape).astype(kind) for _ in range(3)]
+    values[0][5, 5, 5] = np.nan
+    for part in values:
+        part[8, 8, 8:10] = 0.0
+    field = GridVector.of(grid, values, Sphere((0.0, 0.0, 0.0), 1.0))
+    seeds = random.uniform(-6, 6, size=(15, 3))
+    limits = TraceLimits(
+        0.4, 60, radius=1.5, region=((-9.0, -4.0, -5.0), (9.0, 5.0, 5.0)), tolerance=tolerance
+    )
+    lines = trace(field, seeds, limits, direction, domain=field.domain)
+    with engine.numpy_only():
+        by_numpy = trace(field, seeds, limits, direction, domain=field.domain)
+    np.testing.assert_array_equal(lines.reasons, by_numpy.reasons)
+    np.testing.assert_array_equal(lines.offsets, by_numpy.offsets)
+    np.testing.assert_array_equal(lines.points, by_numpy.points)
+
+
+def test_the_room_of_a_call_does_not_show_in_the_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    axis = np.linspace(-5.0, 5.0, 21)
+    field = sampled(dipole, Grid(axis, axis, axis), Sphere((0.0, 0.0, 0.0), 0.8))
+    seeds = np.random.default_rng(3).uniform(-5, 5, size=(20, 3))
+    limits = TraceLimits(0.3, 40, radius=1.0)
+    whole = trace(field, seeds, limits, 1, domain=BOX)
+    monkeypatch.setattr(streamline, "_ROOM", 7)
+    monkeypatch.setattr(streamline, "_WORK", 3)
+    in_parts = trace(field, seeds, limits, 1, domain=BOX)
+    np.testing.assert_array_equal(in_parts.points, whole.points)
+    np.testing.assert_array_equal(in_parts.offsets, whole.offsets)
+    np.testing.assert_array_equal(in_parts.reasons, whole.reasons)
 
 
 @pytest.mark.parametrize("hole", [np.nan, np.inf])
@@ -250,7 +399,7 @@ def test_a_line_does_not_depend_on_its_neighbours(seed: int, number: int, chunk:
     seeds = np.random.default_rng(seed).uniform(-5.5, 5.5, size=(number, 3))
     limits = TraceLimits(0.3, 40, radius=1.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(streamline, "_CHUNK", chunk)
+        patch.setattr(march, "_CHUNK", chunk)
         together = trace(field, seeds, limits, 1, domain=(grid.lower, grid.upper))
     for i in range(number):
         alone = trace(field, seeds[i : i + 1], limits, 1, domain=(grid.lower, grid.upper))
@@ -275,22 +424,46 @@ def test_no_seeds_give_no_lines() -> None:
 
 
 def test_every_step_is_paid_for() -> None:
-    paid = []
-    trace(
-        along_x, np.zeros((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=lambda: paid.append(1)
-    )
-    assert len(paid) == 7
+    paid: list[int] = []
+    trace(along_x, np.zeros((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=paid.append)
+    assert paid == [2, 4, 6, 8, 10, 12, 14]
 
 
-def test_the_caller_can_stop_the_work() -> None:
+def test_compiled_steps_are_paid_for(monkeypatch: pytest.MonkeyPatch, working_engine: str) -> None:
+    monkeypatch.setattr(streamline, "_WORK", 5)
+    axis = np.linspace(-5.0, 5.0, 21)
+    field = sampled(rotation, Grid(axis, axis, axis))
+    paid: list[int] = []
+    limits = TraceLimits(0.01, 20)
+    lines = trace(field, [[1.0, 0, 0], [2.0, 0, 0]], limits, 1, domain=BOX, spend=paid.append)
+    assert len(lines.points) == 42
+    assert paid == sorted(paid)
+    assert len(paid) == (20 if working_engine == "numpy" else 8)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_the_caller_can_stop_the_work(compiled: bool) -> None:
     class Spent(Exception):
         pass
 
-    def broke() -> None:
-        raise Spent
+    def broke(points: int) -> None:
+        raise Spent(points)
 
+    axis = np.linspace(-5.0, 5.0, 21)
+    field = sampled(rotation, Grid(axis, axis, axis)) if compiled else along_x
     with pytest.raises(Spent):
-        trace(along_x, np.zeros((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=broke)
+        trace(field, np.ones((2, 3)), TraceLimits(0.5, 7), 1, domain=BOX, spend=broke)
+
+
+@pytest.mark.parametrize("tolerance", [0.0, -1.0, np.nan, np.inf])
+def test_a_tolerance_must_be_positive_and_finite(tolerance: float) -> None:
+    with pytest.raises(ValueError, match="tolerance is"):
+        TraceLimits(1.0, 10, tolerance=tolerance)
+
+
+def test_a_closure_must_be_less_than_a_step() -> None:
+    with pytest.raises(ValueError, match="closure is 1"):
+        TraceLimits(1.0, 10, closure=1.0)
 
 
 @pytest.mark.parametrize("step", [0.0, -1.0, np.nan, np.inf])
@@ -329,8 +502,3 @@ def test_a_region_must_be_a_box(region: Box) -> None:
 def test_a_direction_is_one_way_or_the_other() -> None:
     with pytest.raises(ValueError, match="direction is 0; it must be 1 or -1"):
         trace(along_x, np.zeros((1, 3)), TraceLimits(1.0, 1), 0, domain=BOX)
-
-
-def test_each_reason_has_a_label() -> None:
-    assert EndReason(3).label == "reached the body"
-    assert len({reason.label for reason in EndReason}) == len(EndReason) == 7

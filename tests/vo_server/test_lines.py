@@ -58,7 +58,7 @@ def test_both_sides_start_at_the_seed(along_x: Any, trajectory: Make) -> None:
 def test_direction_steps_region_and_default_step(along_x: Any, trajectory: Make) -> None:
     seeds = trajectory([[-3, 2, 0]])
     table = _trace(along_x, seeds, direction="backward", region=Box((-3.6, 0, -1), (0, 4, 1)))
-    np.testing.assert_allclose(table.column("X"), [-3.0, -3.5])
+    np.testing.assert_allclose(table.column("X"), [-3.0, -3.5, -3.6])
     assert _constants(table)["EndReason_Backward"] == "left-the-region"
     table = _trace(along_x, seeds, direction="forward", max_steps=3)
     np.testing.assert_allclose(table.column("X"), [-3.0, -2.5, -2.0, -1.5])

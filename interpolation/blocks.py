@@ -1,0 +1,285 @@
+"""Refined grids: cells of a base lattice, some divided into eight, these again, and so on.
+
+Between the centres of eight cells of one level values are trilinear. Where only some of the
+eight exist at a level, the value u there is joined to that of the next coarser level, C:
+
+    u = I(v) + s (C - I(C)),    v = the cells' own values, C at the centres that have none
+
+with I the trilinear interpolation between the eight centres and s that of 1 at centres without
+a cell, 0 at the others. So u is continuous across levels, takes the value of every cell at its
+centre, gives trilinear functions exactly, and is what a plain grid gives wherever all eight
+cells exist.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from interpolation.body import Sphere, inside_body
+from interpolation.layout import Indices, Values
+from interpolation.locate import points_array
+from interpolation.rectilinear import Floats
+from interpolation.sample import Statuses
+from interpolation.status import Status
+
+_EIGHT = np.indices((2, 2, 2)).reshape(3, 8)
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, eq=False)
+class CellTree:
+    """N cells, each of a level and with an index (3,) on the lattice of its level.
+
+    shape: cells of the base lattice; centre: of its first cell; spacing: between its centres;
+    levels (N,): 0 for the base, every one halving the spacing; indices (N, 3). A cell whose
+    eight children are there is refined: its own value is never used. Raises ValueError where
+    the cells are no such tree: a base cell missing, a cell twice, or some children of eight.
+    """
+
+    shape: tuple[int, int, int]
+    centre: tuple[float, float, float]
+    spacing: float
+    levels: npt.NDArray[np.intp]
+    indices: Indices
+
+    def __post_init__(self) -> None:
+        if min(self.shape) < 2 or not 0 < self.spacing < np.inf:
+            raise ValueError("a base lattice wants two cells along each axis and a spacing")
+        if self.indices.shape != (len(self.levels), 3):
+            raise ValueError("every cell wants a level and an index of three numbers")
+        if not len(self.levels) or self.levels.min() < 0 or self.levels.max() > _DEEPEST:
+            raise ValueError(f"levels must lie between 0 and {_DEEPEST}")
+        ends = np.array(self.shape) << self.levels[:, None]
+        if ((self.indices < 0) | (self.indices >= ends)).any():
+            raise ValueError("a cell lies outside the base lattice")
+        if np.count_nonzero(self.levels == 0) != np.prod(self.shape):
+            raise ValueError("cells of the base lattice are missing or there twice")
+        for level, (keys, _) in enumerate(self._lookup):
+            if (np.diff(keys) == 0).any():
+                raise ValueError(f"a cell of level {level} is there twice")
+        for level in range(1, len(self._lookup)):
+            self._check_families(level)
+
+    def _check_families(self, level: int) -> None:
+        """Raise ValueError unless the cells of a level are eight each of a cell above."""
+        own = self.indices[self.levels == level]
+        parents, count = np.unique(self._keys(level - 1, own // 2), return_counts=True)
+        if (count != 8).any():
+            raise ValueError(f"a cell of level {level - 1} has only some of its eight children")
+        if (self._find(level - 1, parents) < 0).any():
+            raise ValueError(f"a cell of level {level} has no parent")
+
+    @cached_property
+    def _lookup(self) -> tuple[tuple[Indices, Indices], ...]:
+        """Sorted keys of the cells of each level, and their numbers."""
+        found = []
+        for level in range(int(self.levels.max()) + 1):
+            numbers = np.flatnonzero(self.levels == level)
+            keys = self._keys(level, self.indices[numbers])
+            order = np.argsort(keys)
+            found.append((keys[order], numbers[order]))
+        return tuple(found)
+
+    def _keys(self, level: int, indices: Indices) -> Indices:
+        _, ny, nz = (count << level for count in self.shape)
+        return np.asarray((indices[..., 0] * ny + indices[..., 1]) * nz + indices[..., 2])
+
+    def _find(self, level: int, keys: Indices) -> Indices:
+        """Give the numbers of cells by their keys, -1 where there is no such cell."""
+        known, numbers = self._lookup[level]
+        place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+        return np.where(known[place] == keys, numbers[place], -1)
+
+    @cached_property
+    def lower(self) -> Floats:
+        """Lower corner of the domain: the centre of the first base cell."""
+        return np.array(self.centre, dtype=np.float64)
+
+    @cached_property
+    def upper(self) -> Floats:
+        """Upper corner of the domain: the centre of the last base cell."""
+        return np.asarray(self.lower + self.spacing * (np.array(self.shape) - 1))
+
+    @property
+    def step(self) -> float:
+        """The smallest spacing."""
+        return float(self.spacing / 2 ** int(self.levels.max()))
+
+    @cached_property
+    def centres(self) -> Floats:
+        """Centres of all cells, (N, 3)."""
+        spacing = self.spacing / 2.0 ** self.levels[:, None]
+        return np.asarray(self.lower - self.spacing / 2 + (self.indices + 0.5) * spacing)
+
+    @cached_property
+    def _family(self) -> tuple[tuple[Indices, Indices], ...]:
+        """For each level but the finest, refined cells and their children (n, 8)."""
+        found = []
+        for level in range(len(self._lookup) - 1):
+            numbers = self._lookup[level][1]
+            first = self.indices[numbers] * 2
+            children = self._find(level + 1, self._keys(level + 1, first[:, None] + _EIGHT.T[None]))
+            refined = (children >= 0).all(axis=1)
+            found.append((numbers[refined], children[refined]))
+        return tuple(found)
+
+    def filled(self, values: Values) -> Floats:
+        """Give a variable (N,) with the mean of its children in every refined cell."""
+        if values.shape != self.levels.shape or values.dtype.kind not in "biuf":
+            raise ValueError(
+                f"a variable has shape {values.shape} and type {values.dtype}; "
+                f"{self.levels.shape} real numbers are wanted"
+            )
+        whole = values.astype(np.float64)
+        for refined, children in reversed(self._family):
+            whole[refined] = whole[children].mean(axis=1)
+        return whole
+
+    def locate(self, points: npt.ArrayLike) -> "TreePlan":
+        """Find what every one of the points (n, 3) is made of; raises ValueError for a shape."""
+        positions = points_array(points)
+        bad = np.asarray(~np.isfinite(positions).all(axis=1))
+        inside = np.asarray(((self.lower <= positions) & (positions <= self.upper)).all(axis=1))
+        weights = self._weights(len(self._lookup) - 1, positions[inside])
+        return TreePlan(self, positions, inside, bad, weights)
+
+    def _weights(self, level: int, points: Floats) -> sparse.csr_array:
+        """Give the weight of every cell in the value at each point, (n, N), up to a level."""
+        count = len(points)
+        scale = 2**level
+        spacing = self.spacing / scale
+        along = (points - (self.lower - self.spacing / 2 + spacing / 2)) / spacing
+        last = np.array(self.shape) * scale - 2
+        index = np.clip(np.floor(along), 0, last).astype(np.intp)
+        part = (along - index).T
+        sides = np.stack([1 - part, part])
+        weights = np.prod([sides[_EIGHT[axis], axis] for axis in range(3)], axis=0).T
+        corners = index[:, None] + _EIGHT.T[None]
+        cells = self._find(level, self._keys(level, corners))
+        real = cells >= 0
+        rows = np.repeat(np.arange(count), 8).reshape(count, 8)
+        own = sparse.csr_array(
+            (weights[real], (rows[real], cells[real])), shape=(count, len(self.levels))
+        )
+        rest = np.flatnonzero(~real.all(axis=1))
+        if level > 0 and rest.size:
+            own = sparse.csr_array(own + self._joined(level, points, rest, (index, weights, real)))
+        return own
+
+    def _joined(
+        self,
+        level: int,
+        points: Floats,
+        rest: Indices,
+        stencil: tuple[Indices, Floats, npt.NDArray[np.bool_]],
+    ) -> sparse.csr_array:
+        """Give what the next coarser level adds where not all eight centres have a cell."""
+        index, weights, real = (part[rest] for part in stencil)
+        virtual = np.where(real, 0.0, weights).sum(axis=1)
+        mixed = np.flatnonzero(real.any(axis=1))
+        alone = np.where(real.any(axis=1), virtual, 1.0)
+        spacing = self.spacing / 2**level
+        first = self.lower - self.spacing / 2 + spacing / 2
+        corners = first + (index[mixed][:, None] + _EIGHT.T[None]) * spacing
+        asked = np.concatenate([points[rest], corners.reshape(-1, 3)])
+        coarse = self._weights(level - 1, asked)
+        share = virtual[mixed][:, None]
+        factors = np.where(real[mixed], -share, 1.0 - share) * weights[mixed]
+        rows = np.concatenate([rest, np.repeat(rest[mixed], 8)])
+        join = sparse.csr_array(
+            (np.concatenate([alone, factors.ravel()]), (rows, np.arange(len(asked)))),
+            shape=(len(points), len(asked)),
+        )
+        return sparse.csr_array(join @ coarse)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreePlan:
+    """What n points on a tree are made of: found once, used for every variable and time step.
+
+    inside, bad: (n,) bool as in `interpolation.locate.Plan`; weights: of the N cells in each of
+    the points inside.
+    """
+
+    tree: CellTree
+    points: Floats
+    inside: npt.NDArray[np.bool_]
+    bad: npt.NDArray[np.bool_]
+    weights: sparse.csr_array
+
+    def gather(self, values: Sequence[Floats]) -> Floats:
+        """Interpolate V variables, as `CellTree.filled` gives them, to (V, n) float64.
+
+        Points outside are NaN, and so is a point with a NaN cell in its stencil.
+        """
+        result = np.full((len(values), len(self.points)), np.nan)
+        with np.errstate(invalid="ignore", over="ignore"):
+            for variable, row in zip(values, result, strict=True):
+                row[self.inside] = self.weights @ variable
+        return result
+
+    def nearest(self, values: Sequence[Floats]) -> Floats:
+        """Give the values (V, n) of the leaf cells that hold the points; NaN outside."""
+        result = np.full((len(values), len(self.points)), np.nan)
+        cells = self._leaves()
+        for variable, row in zip(values, result, strict=True):
+            row[self.inside] = variable[cells]
+        return result
+
+    def _leaves(self) -> Indices:
+        tree = self.tree
+        inside = self.points[self.inside]
+        found = np.full(len(inside), -1)
+        for level in range(int(tree.levels.max()) + 1):
+            scale = 2**level
+            along = (inside - (tree.lower - tree.spacing / 2)) / (tree.spacing / scale)
+            index = np.clip(np.floor(along).astype(np.intp), 0, np.array(tree.shape) * scale - 1)
+            cells = tree._find(level, tree._keys(level, index))
+            found = np.where(cells >= 0, cells, found)
+        return found
+
+    def touches(self, body: Sphere) -> npt.NDArray[np.bool_]:
+        """Say whose stencil has the centre of a cell inside the body, as (n,) bool."""
+        within = inside_body(self.tree.centres, body).astype(np.float64)
+        pattern = self.weights.copy()
+        pattern.data = (pattern.data != 0.0).astype(np.float64)
+        touched = np.zeros(len(self.points), dtype=np.bool_)
+        touched[self.inside] = pattern @ within > 0
+        return touched
+
+
+def sample_tree(
+    tree: CellTree,
+    values: Sequence[Floats],
+    points: npt.ArrayLike,
+    *,
+    method: str = "linear",
+    body: Sphere | None = None,
+) -> tuple[Floats, Statuses]:
+    """Sample V variables, as `CellTree.filled` gives them, at points (n, 3).
+
+    Gives values (V, n) and status (n,) as `interpolation.sample.sample` does. The method is
+    'linear', 'nearest' or 'nearest-cell', the latter two being the same on cells. Raises
+    ValueError for another.
+    """
+    plan = tree.locate(points)
+    if method == "linear":
+        result = plan.gather(values)
+    elif method in ("nearest", "nearest-cell"):
+        result = plan.nearest(values)
+    else:
+        raise ValueError(f"method is {method!r}; a refined grid has linear and nearest only")
+    status = np.zeros(len(plan.points), dtype=np.uint8)
+    if body is not None:
+        status[plan.touches(body)] = Status.TOUCHES_BODY
+    status[np.isnan(result).any(axis=0)] = Status.MASKED
+    if body is not None:
+        status[inside_body(plan.points, body)] = Status.INSIDE_BODY
+    status[~plan.inside] = Status.OUTSIDE
+    status[plan.bad] = Status.BAD_INPUT
+    result[:, status >= Status.INSIDE_BODY] = np.nan
+    return result, status

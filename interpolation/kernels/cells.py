@@ -1,0 +1,387 @@
+"""Kernels that find the cells of points and interpolate in them."""
+
+from typing import Any
+
+import numpy as np
+from numba import carray, types
+
+from interpolation.kernels.compile import (
+    GRID,
+    array,
+    called,
+    inlined,
+    kernel,
+    load,
+    pointer,
+    size_of,
+)
+from interpolation.locate import MAX_PERIODS
+from interpolation.status import Status
+
+# Points worked on at a time: what is noted of so many stays in the processor's nearest cache.
+_BLOCK = 512
+# Of these, how many may leave the cell of the point before; above, cells are sought anew.
+_JUMPS = 64
+OK, TOUCHES_BODY, MASKED = int(Status.OK), int(Status.TOUCHES_BODY), int(Status.MASKED)
+INSIDE_BODY, OUTSIDE = int(Status.INSIDE_BODY), int(Status.OUTSIDE)
+BAD_INPUT = int(Status.BAD_INPUT)
+
+_F8 = types.float64
+_I8 = types.int64
+_B1 = types.boolean
+
+
+@inlined
+def wrapped(x: float, low: float, high: float) -> float:
+    """Move a coordinate by whole periods into [low, high), as `interpolation.locate` does."""
+    period = high - low
+    turns = np.floor((x - low) / period)
+    if not abs(turns) <= MAX_PERIODS:
+        return np.nan
+    x -= turns * period
+    return low if x < low or x >= high else x
+
+
+@inlined
+def cell(x: float, nodes: int, count: int, buckets: int, size: int, scale: float) -> int:
+    """Find the cell of a coordinate that lies between the first and the last of its nodes.
+
+    nodes, buckets: addresses; count, size: how many there are.
+    """
+    last = np.int32(count - 2)
+    guess = np.int32((x - load(nodes, 0, 0.0)) * scale)
+    if size == 0:
+        i = max(min(guess, last), np.int32(0))
+        i -= x < load(nodes, np.int64(i), 0.0)
+        i += (x >= load(nodes, np.int64(i + 1), 0.0)) & (i < last)
+        return i
+    guess = max(min(guess, np.int32(size - 2)), np.int32(0))
+    i = load(buckets, np.int64(guess), np.int32(0))
+    end = load(buckets, np.int64(guess) + 1, np.int32(0)) + np.int32(1)
+    while end - i > 1:
+        middle = (i + end) // np.int32(2)
+        if x >= load(nodes, np.int64(middle), 0.0):
+            i = middle
+        else:
+            end = middle
+    while x < load(nodes, np.int64(i), 0.0):
+        i -= np.int32(1)
+    while i < last and x >= load(nodes, np.int64(i) + 1, 0.0):
+        i += np.int32(1)
+    return i
+
+
+@called
+def _follow(x: Any, along: Any, index: Any, fraction: Any) -> int:
+    """Locate coordinates that mostly lie in the cell of the one before; count those that do not."""
+    nodes, count, buckets, size, scale = along
+    jumps = 0
+    i = np.int64(0)
+    low = high = load(nodes, 0, 0.0)
+    for k in range(len(x)):
+        if not (low <= x[k] < high):
+            i = np.int64(cell(x[k], nodes, count, buckets, size, scale))
+            low, high = load(nodes, i, 0.0), load(nodes, i + 1, 0.0)
+            jumps += 1
+        index[k] = i
+        fraction[k] = (x[k] - low) / (high - low)
+    return jumps
+
+
+@called
+def _seek(x: Any, along: Any, index: Any, fraction: Any) -> int:
+    """Locate coordinates that lie anywhere; count those in another cell than the one before."""
+    nodes, count, buckets, size, scale = along
+    jumps = 0
+    before = np.int64(-1)
+    for k in range(len(x)):
+        i = np.int64(cell(x[k], nodes, count, buckets, size, scale))
+        low = load(nodes, i, 0.0)
+        index[k] = i
+        fraction[k] = (x[k] - low) / (load(nodes, i + 1, 0.0) - low)
+        jumps += i != before
+        before = i
+    return jumps
+
+
+@called
+def _locate(points: Any, start: int, size: int, grid: Any, work: Any, plan: Any, at: int) -> None:
+    """Locate points start:start + size, into a plan from `at` on."""
+    nodes, counts, buckets, sizes, scale, periodic, _ = grid
+    index, fraction, inside, bad = plan
+    x, jumps = work
+    low = (load(nodes[0], 0, 0.0), load(nodes[1], 0, 0.0), load(nodes[2], 0, 0.0))
+    high = (
+        load(nodes[0], counts[0] - 1, 0.0),
+        load(nodes[1], counts[1] - 1, 0.0),
+        load(nodes[2], counts[2] - 1, 0.0),
+    )
+    turning = periodic[0] or periodic[1] or periodic[2]
+    for k in range(size):
+        a, b, c = points[start + k, 0], points[start + k, 1], points[start + k, 2]
+        if turning:
+            a = wrapped(a, low[0], high[0]) if periodic[0] else a
+            b = wrapped(b, low[1], high[1]) if periodic[1] else b
+            c = wrapped(c, low[2], high[2]) if periodic[2] else c
+        within = (
+            (low[0] <= a) & (a <= high[0])
+            & (low[1] <= b) & (b <= high[1])
+            & (low[2] <= c) & (c <= high[2])
+        )  # fmt: skip
+        inside[at + k] = within
+        bad[at + k] = False
+        if not within:
+            a, b, c = low
+            place = points[start + k]
+            bad[at + k] = not (
+                np.isfinite(place[0]) and np.isfinite(place[1]) and np.isfinite(place[2])
+            )
+        x[0, k], x[1, k], x[2, k] = a, b, c
+    for axis in range(3):
+        cells = index[axis, at : at + size]
+        fractions = fraction[axis, at : at + size]
+        along = nodes[axis], counts[axis], buckets[axis], sizes[axis], scale[axis]
+        if jumps[axis] < _JUMPS:
+            jumps[axis] = _follow(x[axis, :size], along, cells, fractions)
+        else:
+            jumps[axis] = _seek(x[axis, :size], along, cells, fractions)
+
+
+@called
+def _linear(values: Any, place: Any, step: Any, weight: Any, row: Any) -> None:
+    """Interpolate one variable, adding the corners up in SciPy's order."""
+    for k in range(len(row)):
+        a = place[k]
+        b, c, d = a + step[2, k], a + step[1, k], a + step[0, k]
+        x, y, z = weight[0, k], weight[1, k], weight[2, k]
+        u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
+        uv, uy, xv, xy = u * v, u * y, x * v, x * y
+        total = 0.0 + values[np.uint64(a)] * (uv * w)
+        total += values[np.uint64(b)] * (uv * z)
+        total += values[np.uint64(c)] * (uy * w)
+        total += values[np.uint64(b + step[1, k])] * (uy * z)
+        total += values[np.uint64(d)] * (xv * w)
+        total += values[np.uint64(b + step[0, k])] * (xv * z)
+        total += values[np.uint64(c + step[0, k])] * (xy * w)
+        total += values[np.uint64(b + step[1, k] + step[0, k])] * (xy * z)
+        row[k] = total
+
+
+@called
+def _linear_many(
+    values: Any, place: Any, step: Any, weight: Any, size: int, many: Any, result: Any
+) -> None:
+    """Interpolate variables that lie side by side in memory."""
+    variables = len(many)
+    for k in range(size):
+        x, y, z = weight[0, k], weight[1, k], weight[2, k]
+        many[:] = 0.0
+        for corner in range(8):
+            at = place[k]
+            first = 1.0 - x
+            second = 1.0 - y
+            third = 1.0 - z
+            if corner & 4:
+                at += step[0, k]
+                first = x
+            if corner & 2:
+                at += step[1, k]
+                second = y
+            if corner & 1:
+                at += step[2, k]
+                third = z
+            share = (first * second) * third
+            base = np.uint64(at)
+            for v in range(variables):
+                many[v] += values[base + np.uint64(v)] * share
+        for v in range(variables):
+            result[v, k] = many[v]
+
+
+@called
+def _gather(
+    plan: Any, at: int, size: int, grid: Any, variables: Any, work: Any, result: Any, start: int
+) -> None:
+    """Interpolate at the points at:at + size of a plan, into a result from `start` on."""
+    index, fraction, inside, _ = plan
+    addresses, like, line, nearest = variables
+    place, step, weight, many = work
+    origin, length, sx, sy, sz = line
+    wraps = grid[6]
+    for k in range(size):
+        i, j, m = index[0, at + k], index[1, at + k], index[2, at + k]
+        step[0, k] = sx if i + 1 < wraps[0] else -i * sx
+        step[1, k] = sy if j + 1 < wraps[1] else -j * sy
+        step[2, k] = sz if m + 1 < wraps[2] else -m * sz
+        place[k] = origin + i * sx + j * sy + m * sz
+        for axis in range(3):
+            weight[axis, k] = fraction[axis, at + k]
+            if nearest and weight[axis, k] > 0.5:
+                place[k] += step[axis, k]
+    if len(many) > 1 and not nearest:
+        values = carray(pointer(addresses[0], like), (length + len(addresses) - 1,))
+        _linear_many(values, place, step, weight, size, many, result[:, start:])
+    else:
+        for v in range(len(addresses)):
+            values = carray(pointer(addresses[v], like), (length,))
+            row = result[v, start : start + size]
+            if nearest:
+                for k in range(size):
+                    row[k] = values[np.uint64(place[k])]
+            else:
+                _linear(values, place, step, weight, row)
+    for k in range(size):
+        if not inside[at + k]:
+            for v in range(len(addresses)):
+                result[v, start + k] = np.nan
+
+
+@called
+def _room(addresses: Any, size_of_one: int) -> Any:
+    """Give room to gather in: one number a variable where all lie side by side, else one."""
+    side_by_side = len(addresses) > 1
+    for v in range(1, len(addresses)):
+        side_by_side &= addresses[v] == addresses[v - 1] + np.uint64(size_of_one)
+    return (
+        np.empty(_BLOCK, dtype=np.int64),
+        np.empty((3, _BLOCK), dtype=np.int64),
+        np.empty((3, _BLOCK)),
+        np.empty(len(addresses) if side_by_side else 1),
+    )
+
+
+@called
+def _judge(
+    points: Any, start: int, size: int, grid: Any, plan: Any, body: Any, nearest: bool, out: Any
+) -> None:
+    """Give the status of points whose plan begins at 0, and take values that are none."""
+    index, fraction, inside, bad = plan
+    result, status = out
+    limit = body[3] * body[3]
+    for k in range(size):
+        found = OK
+        if body[3] > 0.0 and inside[k]:
+            least = 0.0
+            for axis in range(3):
+                i = index[axis, k]
+                low = load(grid[0][axis], i, 0.0) - body[axis]
+                high = load(grid[0][axis], i + 1, 0.0) - body[axis]
+                if nearest:
+                    way = low if fraction[axis, k] <= 0.5 else high
+                    least += way * way
+                else:
+                    least += min(low * low, high * high)
+            if least < limit:
+                found = TOUCHES_BODY
+        for v in range(len(result)):
+            if np.isnan(result[v, start + k]):
+                found = MASKED
+                break
+        if body[3] > 0.0:
+            x, y, z = (
+                points[start + k, 0] - body[0],
+                points[start + k, 1] - body[1],
+                points[start + k, 2] - body[2],
+            )
+            if x * x + y * y + z * z < limit:
+                found = INSIDE_BODY
+        if bad[k]:
+            found = BAD_INPUT
+        elif not inside[k]:
+            found = OUTSIDE
+        if found >= INSIDE_BODY:
+            for v in range(len(result)):
+                result[v, start + k] = np.nan
+        status[start + k] = found
+
+
+_VARIABLES = tuple(
+    (array(types.uint64, 1), number, types.UniTuple(_I8, 5), _B1)
+    for number in (types.float32, types.float64)
+)
+_PLAN = (
+    array(_I8, 2, writeable=True),
+    array(_F8, 2, writeable=True),
+    array(_B1, 1, writeable=True),
+    array(_B1, 1, writeable=True),
+)
+
+
+@kernel([types.void(array(_F8, 2), GRID, *_PLAN)])
+def locate(points: Any, grid: Any, index: Any, fraction: Any, inside: Any, bad: Any) -> None:
+    """Fill a plan; see `interpolation.locate.locate`."""
+    work = (np.empty((3, _BLOCK)), np.zeros(3, dtype=np.int64))
+    plan = (index, fraction, inside, bad)
+    for start in range(0, len(points), _BLOCK):
+        size = min(_BLOCK, len(points) - start)
+        _locate(points, start, size, grid, work, plan, start)
+
+
+@kernel([types.void(*_PLAN, GRID, *v, array(_F8, 2, writeable=True)) for v in _VARIABLES])
+def gather(
+    index: Any,
+    fraction: Any,
+    inside: Any,
+    bad: Any,
+    grid: Any,
+    addresses: Any,
+    like: Any,
+    line: Any,
+    nearest: bool,
+    result: Any,
+) -> None:
+    """Interpolate variables of one type and layout; see `interpolation.gather.gather`.
+
+    addresses: of the variables' memory; like: a number of their type; line: see
+    `interpolation.layout.Group`; result: a row for each variable.
+    """
+    plan = (index, fraction, inside, bad)
+    variables = (addresses, like, line, nearest)
+    work = _room(addresses, size_of(like))
+    for start in range(0, len(inside), _BLOCK):
+        size = min(_BLOCK, len(inside) - start)
+        _gather(plan, start, size, grid, variables, work, result, start)
+
+
+@kernel(
+    [
+        types.void(
+            array(_F8, 2),
+            GRID,
+            *v,
+            types.UniTuple(_F8, 4),
+            array(_F8, 2, writeable=True),
+            array(types.uint8, 1, writeable=True),
+        )
+        for v in _VARIABLES
+    ]
+)
+def sample(
+    points: Any,
+    grid: Any,
+    addresses: Any,
+    like: Any,
+    line: Any,
+    nearest: bool,
+    body: Any,
+    result: Any,
+    status: Any,
+) -> None:
+    """Locate, interpolate and judge; see `interpolation.sample.sample`.
+
+    body: centre and radius, a radius of 0 for none.
+    """
+    finding = (np.empty((3, _BLOCK)), np.zeros(3, dtype=np.int64))
+    gathering = _room(addresses, size_of(like))
+    plan = (
+        np.empty((3, _BLOCK), dtype=np.int64),
+        np.empty((3, _BLOCK)),
+        np.empty(_BLOCK, dtype=np.bool_),
+        np.empty(_BLOCK, dtype=np.bool_),
+    )
+    variables = (addresses, like, line, nearest)
+    for start in range(0, len(points), _BLOCK):
+        size = min(_BLOCK, len(points) - start)
+        _locate(points, start, size, grid, finding, plan, 0)
+        _gather(plan, 0, size, grid, variables, gathering, result, start)
+        _judge(points, start, size, grid, plan, body, nearest, (result, status))

@@ -1,0 +1,84 @@
+"""How kernels are compiled: for given types, without the interpreter's lock, kept on the disk."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numba
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.core.typing import signature
+from numba.extending import intrinsic
+
+# No fast mathematics and no fused multiply-add: every operation rounds as NumPy's does.
+_OPTIONS = {"nogil": True, "error_model": "numpy"}
+
+
+def kernel(signatures: Sequence[Any]) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a function for these signatures when its module is imported."""
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        try:
+            return numba.njit(signatures, cache=True, **_OPTIONS)(function)
+        except RuntimeError:  # no folder to keep compiled code in
+            return numba.njit(signatures, **_OPTIONS)(function)
+
+    return compiled
+
+
+# A function that becomes a part of each kernel that calls it.
+inlined = numba.njit(forceinline=True, **_OPTIONS)
+# A larger one that is called.
+called = numba.njit(**_OPTIONS)
+
+# A `Grid` as kernels take it, see `interpolation.rectilinear.Grid.numbers`.
+GRID = types.Tuple(
+    (
+        types.UniTuple(types.uint64, 3),
+        types.UniTuple(types.int64, 3),
+        types.UniTuple(types.uint64, 3),
+        types.UniTuple(types.int64, 3),
+        types.UniTuple(types.float64, 3),
+        types.UniTuple(types.boolean, 3),
+        types.UniTuple(types.int64, 3),
+    )
+)
+
+
+def array(dtype: types.Type, dimensions: int, *, writeable: bool = False) -> types.Array:
+    """Give the type of a contiguous array."""
+    return types.Array(dtype, dimensions, "C", readonly=not writeable)
+
+
+@intrinsic
+def pointer(typing_context: Any, address: Any, like: Any) -> Any:
+    """Give an address as a pointer to numbers of the type of the number `like`."""
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        return builder.inttoptr(arguments[0], context.get_value_type(sig.return_type))
+
+    return signature(types.CPointer(like), types.uint64, like), code
+
+
+@intrinsic
+def load(typing_context: Any, address: Any, index: Any, like: Any) -> Any:
+    """Read number `index` from memory at an address, of the type of the number `like`.
+
+    Arrays handed to functions are counted in and out; an address costs nothing.
+    """
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        number = context.get_data_type(sig.return_type)
+        start = builder.inttoptr(arguments[0], number.as_pointer())
+        return builder.load(builder.gep(start, [arguments[1]]))
+
+    return like(types.uint64, types.int64, like), code
+
+
+@intrinsic
+def size_of(typing_context: Any, like: Any) -> Any:
+    """Give the bytes of a number of the type of `like`."""
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        return context.get_constant(types.int64, like.bitwidth // 8)
+
+    return types.int64(like), code
