@@ -1,10 +1,7 @@
 """Field on a grid: named arrays of one cube, sampled by the interpolation core."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +9,12 @@ from numpy.typing import NDArray
 from interpolation.body import Sphere
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
+from vo_server.block_cache import Kept
+from vo_server.blocks import Array
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
-
-Array = NDArray[Any]
+from vo_server.patches import sample_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +22,16 @@ class Variable:
     """One array of a cube.
 
     parameter: as published, in an SI unit; factor: what stored values are multiplied by to be
-    in that unit; load: gives the values as stored, shape of the grid (nx, ny, nz).
+    in that unit; values: as stored, shape of the grid (nx, ny, nz).
     """
 
     parameter: Parameter
     factor: float
-    load: Callable[[], Array]
+    values: Kept
 
-    def loaded(self) -> "Variable":
-        """Give the same variable with its values in memory."""
-        values = self.load()
-        return replace(self, load=lambda: values)
+    def load(self) -> Array:
+        """Give all values as stored, read-only."""
+        return self.values.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +57,6 @@ class GridField:
             (float(upper[0]), float(upper[1]), float(upper[2])),
         )
 
-    def loaded(self, names: Sequence[str]) -> "GridField":
-        """Give the same field with the named variables in memory."""
-        read = {name: self.variables[name].loaded() for name in names}
-        return replace(self, variables={**self.variables, **read})
-
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -72,48 +64,14 @@ class GridField:
         chosen = [self.variables[name] for name in names]
         boundary = self.body.inner_boundary
         sphere = None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
-        arrays = [variable.load() for variable in chosen]
-        values, status = sample(self.grid, arrays, points, method=method, body=sphere)
+        arrays = [variable.values.in_memory() for variable in chosen]
+        ready = [array for array in arrays if array is not None]
+        if len(ready) == len(chosen):
+            values, status = sample(self.grid, ready, points, method=method, body=sphere)
+        else:
+            kept = [variable.values for variable in chosen]
+            values, status = sample_parts(self.grid, kept, points, method, sphere)
         for row, variable in zip(values, chosen, strict=True):
             if variable.factor != 1.0:
                 row *= variable.factor
         return values, status
-
-
-class ArrayCache:
-    """Arrays kept in memory up to a number of bytes; the longest unused go first."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._arrays: OrderedDict[Hashable, Array] = OrderedDict()
-        self._lock = threading.Lock()
-        self._loading = threading.Lock()
-
-    def get(self, key: Hashable, load: Callable[[], Array]) -> Array:
-        """Give the array of this key, which must not be written to.
-
-        It is loaded once, while look-ups of other arrays that are there go on.
-        """
-        found = self._find(key)
-        if found is None:
-            with self._loading:
-                found = self._find(key)
-                if found is None:
-                    found = self._keep(key, load())
-        return found
-
-    def _find(self, key: Hashable) -> Array | None:
-        with self._lock:
-            if key in self._arrays:
-                self._arrays.move_to_end(key)
-            return self._arrays.get(key)
-
-    def _keep(self, key: Hashable, array: Array) -> Array:
-        array.flags.writeable = False
-        with self._lock:
-            self._arrays[key] = array
-            self._bytes += array.nbytes
-            while self._bytes > self._max_bytes and len(self._arrays) > 1:
-                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
-        return array
