@@ -2,8 +2,9 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -45,22 +46,27 @@ class DiskFile:
                 if self._holders == 0:
                     os.close(self._descriptor)
 
-    def read(self, offset: int, length: int, what: str) -> Bytes:
-        """Read bytes, all of them; raises BadFile naming the file and what was wanted of it."""
-        data = np.empty(length, np.uint8)
-        rest = data.data
+    @contextmanager
+    def reader(self, what: str) -> Iterator[Callable[[int, int], Bytes]]:
+        """Give what reads so many bytes from an offset on; raises BadFile naming file and `what`.
+
+        That the file is the same still is looked at in the end, for all reads together.
+        """
         with self.held():
+            descriptor = self._descriptor
             try:
-                while len(rest):
-                    count = os.preadv(self._descriptor, [rest], offset + length - len(rest))
-                    if count == 0:
-                        raise BadFile(f"{self.path.name} is truncated: {what} ends too early")
-                    rest = rest[count:]
-                if _state(self._descriptor) != self._state:
-                    raise self.replaced()
+                yield partial(_read, descriptor)
+            except EOFError as err:
+                raise BadFile(f"{self.path.name} is truncated: {what} ends too early") from err
             except (OSError, OverflowError) as err:
                 raise BadFile(f"{self.path.name}: {what} cannot be read: {err}") from err
-        return data
+            if _state(descriptor) != self._state:
+                raise self.replaced()
+
+    def read(self, offset: int, length: int, what: str) -> Bytes:
+        """Read bytes, all of them; raises BadFile naming the file and what was wanted of it."""
+        with self.reader(what) as read:
+            return read(offset, length)
 
     def check(self) -> None:
         """Raise BadFile unless the file of this name is the one of the start."""
@@ -83,6 +89,17 @@ class DiskFile:
             os.close(descriptor)
             raise
         self._descriptor = descriptor
+
+
+def _read(descriptor: int, offset: int, length: int) -> Bytes:
+    data = np.empty(length, np.uint8)
+    done = os.preadv(descriptor, [data.data], offset)
+    while done < length:
+        count = os.preadv(descriptor, [data[done:].data], offset + done)
+        if count == 0:
+            raise EOFError
+        done += count
+    return data
 
 
 def _state(descriptor: int) -> tuple[int, ...]:

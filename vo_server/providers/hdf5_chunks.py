@@ -65,8 +65,13 @@ class Chunked:
     def window(self, window: Window) -> Array:
         """Read the chunks of a part; raises BadFile."""
         index = self._places()
+        numbers = list(itertools.product(*self.chunking.touched(window)))
+        if len(numbers) == 1 and window == self.chunking.window(numbers[0], self.shape):
+            lengths = [part.stop - part.start for part in window]
+            chunk = self._chunk(index, numbers[0])[tuple(slice(n) for n in lengths)]
+            return chunk.astype(self.dtype, copy=False)
         result = np.empty([part.stop - part.start for part in window], self.dtype)
-        for number in itertools.product(*self.chunking.touched(window)):
+        for number in numbers:
             place = self.chunking.window(number, self.shape)
             chunk = self._chunk(index, number)
             inner, outer = [], []
@@ -115,7 +120,11 @@ class Chunked:
         """Bring the bytes of each number together again."""
         if raw.nbytes != self._nbytes:
             raise self._damaged()
-        return np.ascontiguousarray(raw.reshape(self.stored.itemsize, -1).T).reshape(-1)
+        planes = raw.reshape(self.stored.itemsize, -1)
+        numbers = np.empty(planes.shape[::-1], np.uint8)
+        for i, plane in enumerate(planes):
+            numbers[:, i] = plane  # quicker than to copy the transposed planes at once
+        return numbers.reshape(-1)
 
     def _damaged(self) -> BadFile:
         return BadFile(f"{self.file.path.name} is damaged: a chunk of {self.name} cannot be read")

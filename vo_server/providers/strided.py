@@ -1,18 +1,20 @@
 """Strided blocks: uncompressed arrays that lie in a file at regular steps, read row by row."""
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from vo_server.blocks import Array, Chunking, Shape, Window
-from vo_server.providers.disk_file import DiskFile
+from vo_server.providers.disk_file import Bytes, DiskFile
 
 # Side of the cubes of nodes by which points are grouped.
 _SIDE = 16
 # A read of so many bytes costs little more than one of a few.
-_GAP = 32_768
+_GAP = 65_536
+
+Read = Callable[[int, int], Bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,19 @@ class Strided:
         lengths = [part.stop - part.start for part in window]
         result = np.empty([lengths[axis] for axis in order], self.dtype)
         start = sum(part.start * step for part, step in zip(window, self.strides, strict=True))
-        with self.file.held():
-            self._fill(result, self.offset + start, [self.strides[axis] for axis in order])
+        with self.file.reader(self.name) as read:
+            self._fill(read, result, self.offset + start, [self.strides[axis] for axis in order])
         return result.transpose([order.index(axis) for axis in range(3)])
 
-    def _fill(self, part: Array, start: int, strides: list[int]) -> None:
+    def _fill(self, read: Read, part: Array, start: int, strides: list[int]) -> None:
         """Read a part in one go, or along its first axis piece by piece."""
         item = self.stored.itemsize
-        steps = zip(part.shape, strides, strict=True)
-        span = sum((length - 1) * stride for length, stride in steps) + item
-        if not part.ndim or span <= max(_GAP, 2 * math.prod(part.shape) * item):
-            raw = self.file.read(start, span, self.name)
+        span = item
+        for length, stride in zip(part.shape, strides, strict=True):
+            span += (length - 1) * stride
+        if not part.ndim or span <= max(_GAP, 2 * part.size * item):
+            raw = read(start, span)
             part[...] = np.ndarray(part.shape, self.stored, raw.data, 0, strides)
             return
         for i in range(len(part)):
-            self._fill(part[i : i + 1].reshape(part.shape[1:]), start + i * strides[0], strides[1:])
+            self._fill(read, part[i, ...], start + i * strides[0], strides[1:])

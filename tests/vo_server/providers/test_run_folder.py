@@ -189,7 +189,7 @@ def test_a_file_written_to_while_it_is_read_gives_no_mixture(
         _sample(provider, output)
     provider.meanwhile = _nothing
     (again,) = _outputs(provider)
-    assert _sample(provider, again) == [3e-9, 3e-9]
+    assert _sample(provider, again) == pytest.approx([3e-9, 3e-9])
 
 
 def test_an_open_field_keeps_the_state_it_was_opened_with(provider: Cubes, tmp_path: Path) -> None:
