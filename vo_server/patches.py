@@ -35,22 +35,45 @@ def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch
     if not len(inside):
         return []
     bounds = [_nodes(grid, axis, plan.index[axis, inside], halo) for axis in range(3)]
-    keys: list[NDArray[np.intp]] = []
+    first: list[NDArray[np.intp]] = []
+    beyond: list[NDArray[np.intp]] = []
     for (low, high), size, shift in zip(bounds, chunking.size, chunking.shift, strict=True):
         chunk = (low + shift) // size
-        keys += [chunk, (high + shift) // size - chunk]
-    key = np.ravel_multi_index(keys, [int(part.max()) + 1 for part in keys])
+        first.append(chunk)
+        beyond.append((high + shift) // size - chunk)
+    key = _number((*first, *beyond))
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     edges = [
         (np.minimum.reduceat(low[order], starts), np.maximum.reduceat(high[order], starts) + 1)
         for low, high in bounds
     ]
-    found = []
-    for i, members in enumerate(np.split(inside[order], starts[1:])):
-        x, y, z = (slice(int(start[i]), int(stop[i])) for start, stop in edges)
-        found.append(Patch((x, y, z), members))
-    return found
+    members = np.split(inside[order], starts[1:])
+    return [
+        Patch(_window([(low[i], high[i]) for low, high in edges]), members[i])
+        for i in _along(inside[order[starts]], _number(first)[order[starts]])
+    ]
+
+
+def _number(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """Give one number for each combination of the parts."""
+    return np.ravel_multi_index(tuple(parts), [int(part.max()) + 1 for part in parts])
+
+
+def _along(first: NDArray[np.intp], chunk: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Order patches by chunk and chunks by their first point, so that few have to be kept.
+
+    first: number of a patch's first point; chunk: the lowest one that it needs.
+    """
+    _, place = np.unique(chunk, return_inverse=True)
+    earliest = np.full(len(first), np.iinfo(np.intp).max)
+    np.minimum.at(earliest, place, first)
+    return np.lexsort((first, earliest[place]))
+
+
+def _window(edges: Sequence[tuple[np.intp, np.intp]]) -> Window:
+    x, y, z = (slice(int(start), int(stop)) for start, stop in edges)
+    return x, y, z
 
 
 def _nodes(

@@ -8,9 +8,9 @@ import itertools
 import math
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -22,14 +22,56 @@ from vo_server.providers.disk_file import Bytes, DiskFile
 from vo_server.providers.strided import Strided
 
 Place = tuple[int, int, int]  # which dimensions of a file's array are x, y and z
-Index = dict[tuple[int, ...], tuple[int, int, int]]
 
 # netCDF-C and HDF5 are not thread-safe, and netCDF-C's HDF5 may be the same as h5py's.
 LOCK = threading.RLock()
 
 _SHUFFLE, _DEFLATE = h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_DEFLATE
 _LARGEST = 1_073_741_824  # bytes of a chunk
-_MOST = 4_194_304  # chunks of an array whose places are kept
+_MOST = 262_144  # chunks of an array whose places are kept
+
+# Where a chunk lies in the file, and which filters were left out; no bytes: never written.
+_ENTRY = np.dtype([("offset", np.int64), ("length", np.int64), ("mask", np.uint32)])
+Entries = np.ndarray[tuple[int, int, int], np.dtype[np.void]]
+
+
+class ChunkTable:
+    """Where the chunks of a file's arrays lie: asked of the library once, when first needed."""
+
+    def __init__(self, file: DiskFile) -> None:
+        self._file = file
+        self._arrays: dict[str, tuple[Shape, Shape, Place]] = {}
+        self._entries: dict[str, Entries] = {}
+        self._lock = threading.Lock()
+
+    def add(self, name: str, counts: Shape, size: Shape, place: Place) -> None:
+        """Announce an array: chunks along x, y and z, nodes of one, which dimensions these are."""
+        self._arrays[name] = counts, size, place
+
+    def entries(self, name: str) -> Entries:
+        """Give the entries of an array by the number of the chunk; raises BadFile."""
+        with self._lock:
+            if not self._entries:
+                with opened_hdf5(self._file) as handle:
+                    found = {
+                        name: _entries(handle[name], *told) for name, told in self._arrays.items()
+                    }
+                self._file.check()
+                self._entries = found
+            return self._entries[name]
+
+
+def _entries(dataset: h5py.Dataset, counts: Shape, size: Shape, place: Place) -> Entries:
+    found: Entries = np.zeros(counts, _ENTRY)
+
+    def keep(chunk: Any) -> None:
+        x, y, z = (
+            chunk.chunk_offset[axis] // length for axis, length in zip(place, size, strict=True)
+        )
+        found[x, y, z] = chunk.byte_offset, chunk.size, chunk.filter_mask
+
+    dataset.id.chunk_iter(keep)
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,8 +91,7 @@ class Chunked:
     rank: int
     filters: tuple[int, ...]
     fill: Any
-    _index: Index = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    table: ChunkTable
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -64,16 +105,16 @@ class Chunked:
 
     def window(self, window: Window) -> Array:
         """Read the chunks of a part; raises BadFile."""
-        index = self._places()
+        entries = self.table.entries(self.name)
         numbers = list(itertools.product(*self.chunking.touched(window)))
         if len(numbers) == 1 and window == self.chunking.window(numbers[0], self.shape):
             lengths = [part.stop - part.start for part in window]
-            chunk = self._chunk(index, numbers[0])[tuple(slice(n) for n in lengths)]
+            chunk = self._chunk(entries, numbers[0])[tuple(slice(n) for n in lengths)]
             return chunk.astype(self.dtype, copy=False)
         result = np.empty([part.stop - part.start for part in window], self.dtype)
         for number in numbers:
             place = self.chunking.window(number, self.shape)
-            chunk = self._chunk(index, number)
+            chunk = self._chunk(entries, number)
             inner, outer = [], []
             for part, around in zip(window, place, strict=True):
                 start, stop = max(part.start, around.start), min(part.stop, around.stop)
@@ -82,12 +123,11 @@ class Chunked:
             result[tuple(outer)] = chunk[tuple(inner)]
         return result
 
-    def _chunk(self, index: Index, number: Sequence[int]) -> Array:
+    def _chunk(self, entries: Entries, number: tuple[int, ...]) -> Array:
         """Read one chunk, its axes in the order x, y, z."""
-        where = index.get(tuple(number))
-        if where is None:
+        offset, length, mask = entries[number].item()
+        if not length:
             return np.full(self.size, self.fill, self.dtype)
-        offset, length, mask = where
         raw = self.file.read(offset, length, self.name)
         for place, code in reversed(list(enumerate(self.filters))):
             if not mask >> place & 1:
@@ -129,23 +169,14 @@ class Chunked:
     def _damaged(self) -> BadFile:
         return BadFile(f"{self.file.path.name} is damaged: a chunk of {self.name} cannot be read")
 
-    def _places(self) -> Index:
-        """Ask the library once where the chunks lie."""
-        with self._lock:
-            if not self._index:
-                with _dataset(self.file, self.name) as dataset:
-                    self._index.update(_index(dataset, self.size, self.place))
-                self.file.check()
-            return self._index
-
 
 def storage(
-    file: DiskFile, handle: h5py.File, name: str, shape: Shape, place: Place
+    file: DiskFile, handle: h5py.File, table: ChunkTable, name: str, shape: Shape, place: Place
 ) -> Strided | Chunked | None:
     """Tell how an array is stored, None where only the library can read it.
 
-    shape, place: the nodes along x, y and z, and which dimensions of the array these are; the
-    others have length 1.
+    table: of the file, for all its arrays; shape, place: the nodes along x, y and z, and which
+    dimensions of the array these are; the others have length 1.
     """
     dataset = handle.get(name)
     if not isinstance(dataset, h5py.Dataset) or handle.id.get_create_plist().get_userblock():
@@ -160,7 +191,7 @@ def storage(
     if plan.get_layout() == h5py.h5d.CONTIGUOUS:
         return _contiguous(file, dataset, name, shape, place)
     if plan.get_layout() == h5py.h5d.CHUNKED:
-        return _chunked(file, dataset, name, shape, place)
+        return _chunked(file, table, dataset, name, shape, place)
     return None
 
 
@@ -175,12 +206,6 @@ def opened_hdf5(file: DiskFile) -> Iterator[h5py.File]:
             raise BadFile(f"{file.path.name} cannot be read as HDF5: {err}") from err
 
 
-@contextmanager
-def _dataset(file: DiskFile, name: str) -> Iterator[h5py.Dataset]:
-    with opened_hdf5(file) as handle:
-        yield handle[name]
-
-
 def _contiguous(
     file: DiskFile, dataset: h5py.Dataset, name: str, shape: Shape, place: Place
 ) -> Strided | None:
@@ -193,37 +218,24 @@ def _contiguous(
 
 
 def _chunked(
-    file: DiskFile, dataset: h5py.Dataset, name: str, shape: Shape, place: Place
+    file: DiskFile, table: ChunkTable, dataset: h5py.Dataset, name: str, shape: Shape, place: Place
 ) -> Chunked | None:
     plan = dataset.id.get_create_plist()
     filters = tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))
     chunks = dataset.chunks
     x, y, z = (chunks[axis] for axis in place)
     nbytes = math.prod(chunks) * dataset.dtype.itemsize
-    count = math.prod(-(-n // size) for n, size in zip(shape, (x, y, z), strict=True))
+    counts = (-(-shape[0] // x), -(-shape[1] // y), -(-shape[2] // z))
     if (
         not set(filters) <= {_SHUFFLE, _DEFLATE}
         or len(set(filters)) < len(filters)
         or math.prod(chunks) != x * y * z
         or nbytes > _LARGEST
-        or count > _MOST
+        or math.prod(counts) > _MOST
     ):
         return None
-    fill = dataset.fillvalue
+    table.add(name, counts, (x, y, z), place)
     return Chunked(
-        file, name, shape, dataset.dtype, (x, y, z), place, len(chunks), filters, fill
+        file, name, shape, dataset.dtype, (x, y, z), place, len(chunks), filters,
+        dataset.fillvalue, table,
     )  # fmt: skip
-
-
-def _index(dataset: h5py.Dataset, size: Shape, place: Place) -> Index:
-    """Give the place, length and filter mask of each chunk by its number along x, y and z."""
-    found: Index = {}
-
-    def keep(chunk: Any) -> None:
-        number = tuple(
-            chunk.chunk_offset[axis] // length for axis, length in zip(place, size, strict=True)
-        )
-        found[number] = (chunk.byte_offset, chunk.size, chunk.filter_mask)
-
-    dataset.id.chunk_iter(keep)
-    return found

@@ -14,7 +14,7 @@ from vo_server.blocks import Blocks, Chunking, Formed, Shape, Window
 from vo_server.errors import BadFile
 from vo_server.providers.classic_header import Placed, read_header
 from vo_server.providers.disk_file import DiskFile
-from vo_server.providers.hdf5_chunks import LOCK, Place, opened_hdf5, storage
+from vo_server.providers.hdf5_chunks import LOCK, ChunkTable, Place, opened_hdf5, storage
 from vo_server.providers.strided import Strided
 from vo_server.providers.unpacking import Unpacking, unpacking
 
@@ -63,9 +63,10 @@ def arrays(file: DiskFile, dataset: Any, wanted: Iterable[Wanted]) -> list[Block
     shapes = [_shape(dataset.variables[w.name], w.place) for w in asked]
     stored: list[Blocks | None]
     if _is_hdf5(dataset):
+        table = ChunkTable(file)
         with opened_hdf5(file) as handle:
             stored = [
-                storage(file, handle, w.name, shape, w.place)
+                storage(file, handle, table, w.name, shape, w.place)
                 for w, shape in zip(asked, shapes, strict=True)
             ]
     else:
