@@ -18,6 +18,7 @@ from vo_server.providers.hdf5_chunks import LOCK, ChunkTable, Place, opened_hdf5
 from vo_server.providers.strided import Strided
 from vo_server.providers.unpacking import Unpacking, unpacking
 
+_ERRORS = (OSError, RuntimeError, LookupError, AttributeError, ValueError, TypeError)
 _LIBRARY_CACHE = 2_097_152  # bytes of netCDF-C's own cache of chunks for each variable
 
 
@@ -34,7 +35,7 @@ def opened(path: Path) -> Iterator[Any]:
                 if not _is_hdf5(dataset):
                     read_header(DiskFile(path))
                 yield dataset
-        except (OSError, RuntimeError, IndexError, KeyError, AttributeError, ValueError) as err:
+        except _ERRORS as err:
             raise BadFile(f"{path.name} cannot be read as netCDF: {err}") from err
 
 
@@ -132,19 +133,27 @@ class _Library:
     def window(self, window: Window) -> NDArray[Any]:
         """Read a part; raises BadFile."""
         place = self.wanted.place
+        try:
+            read = self._read(window)
+        except BadFile as err:
+            raise BadFile(f"variable {self.wanted.name}: {err}") from err
+        self.file.check()
+        others = tuple(axis for axis in range(read.ndim) if axis not in place)
+        kept = sorted(place)
+        return read.squeeze(others).transpose([kept.index(axis) for axis in place])
+
+    def _read(self, window: Window) -> NDArray[Any]:
+        """Read a part in the order of the file, further dimensions with it."""
         with opened(self.file.path) as dataset:
             variable = dataset.variables[self.wanted.name]
-            variable.set_var_chunk_cache(size=_LIBRARY_CACHE)
+            if self.whole:
+                variable.set_var_chunk_cache(size=_LIBRARY_CACHE)
             if self.wanted.plain:
                 variable.set_auto_mask(False)
             parts = [slice(0, 1)] * variable.ndim
-            for axis, part in zip(place, window, strict=True):
+            for axis, part in zip(self.wanted.place, window, strict=True):
                 parts[axis] = part
-            read = _filled(variable[tuple(parts)]).astype(self.dtype, copy=False)
-        self.file.check()
-        others = tuple(axis for axis in range(len(parts)) if axis not in place)
-        kept = sorted(place)
-        return read.squeeze(others).transpose([kept.index(axis) for axis in place])
+            return _filled(variable[tuple(parts)]).astype(self.dtype, copy=False)
 
 
 def values(variable: Any) -> NDArray[np.generic]:
