@@ -48,7 +48,7 @@ def _write(
         for name in lengths:
             dataset.createDimension(name, None if name == unlimited else lengths[name])
         for i, name in enumerate(names):
-            endian = "big" if dtype.startswith(">") else "native"
+            endian: Any = "big" if dtype.startswith(">") else "native"
             variable = dataset.createVariable(name, dtype, order, endian=endian, **storage)
             variable.setncatts(told or {})
             variable.set_auto_maskandscale(False)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
@@ -17,7 +18,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadFile
 from vo_server.field import GridField
 from vo_server.lines import follow
-from vo_server.model.request import LineRequest
+from vo_server.model.request import LineRequest, Method
 from vo_server.model.resource import Kind, Resource
 from vo_server.model.space import Frame
 from vo_server.model.table import Header, Table
@@ -67,7 +68,7 @@ def _points(field: GridField, count: int) -> NDArray[np.float64]:
     ],
 )
 def test_real_runs_by_parts(
-    shared: Path, kind: type[RunFolders], folder: str, pattern: str, method: str
+    shared: Path, kind: type[RunFolders], folder: str, pattern: str, method: Method
 ) -> None:
     provider = kind(CubeOptions(path=pattern), Site("VOSERVER", shared / folder))
     outputs = [r for r in provider.resources() if r.kind is Kind.OUTPUT]
@@ -137,7 +138,7 @@ def test_variables_larger_than_the_cache_are_served_within_it(
 
 
 def test_lines_through_a_field_larger_than_the_cache(
-    large: tuple[NetcdfCubes, Resource],
+    large: tuple[Any, Resource],
 ) -> None:
     provider, output = large
     seeds = Trajectory(np.array([[2.0, 30.0, 3.0], [20.0, 20.0, 20.0]]), Frame("MSO"),
