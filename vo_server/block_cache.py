@@ -16,6 +16,8 @@ from vo_server.blocks import Array, Blocks, Chunking, Shape, Window, all_of
 
 # Arrays up to this size are read whole at once: a part would cost about as much.
 _SMALL = 1_048_576
+# What could be read of a file in the time that sampling one part takes beside its reading.
+_PART = 262_144
 _SLAB = 8_388_608  # bytes read at a time of an array without compressed chunks
 
 
@@ -136,9 +138,10 @@ class Kept:
     def pays(self, chunks: int) -> bool:
         """Tell whether the whole array should be read, where so many chunks of it are needed.
 
-        It should once half of it is needed, or as much as all of it has been read by parts.
+        It should once parts cost half as much, or have cost as much since the start.
         """
-        needed = chunks * math.prod(self.chunking.size) * self.dtype.itemsize
+        chunk = math.prod(self.chunking.size) * self.dtype.itemsize
+        needed = chunks * max(chunk, _PART)
         self._read += needed
         return self.nbytes <= max(_SMALL, 2 * needed, self._read)
 

@@ -95,7 +95,7 @@ def _write(folder: Path) -> Path:
 
 
 def _write_sparse(folder: Path) -> Path:
-    """Write 8 variables of which one line of nodes is there and the rest are holes."""
+    """Write 8 variables that hold z beside the flight's first point and holes elsewhere."""
     path = folder / "large" / "run.nc"
     path.parent.mkdir()
     with netCDF4.Dataset(path, "w") as dataset:
@@ -104,7 +104,8 @@ def _write_sparse(folder: Path) -> Path:
             shape = tuple("xyz")
             variable = dataset.createVariable(name, "f4", shape, contiguous=True, fill_value=False)
             variable.units = "nT"
-            variable[_LARGE - 1, _LARGE - 1] = np.arange(_LARGE)
+            i, j, _ = _orbit()[0].astype(int)
+            variable[i : i + 2, j : j + 2] = np.broadcast_to(np.arange(_LARGE), (2, 2, _LARGE))
     (path.parent / "run.toml").write_text(_RUN.format(file=path.name), encoding="utf-8")
     return path
 

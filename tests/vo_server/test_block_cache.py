@@ -191,8 +191,19 @@ def test_a_large_array_is_read_in_slabs_of_the_files_order() -> None:
     assert all(start[::2] == (0, 0) for start in blocks.read)
 
 
-def test_the_whole_pays_once_as_much_was_read_by_parts() -> None:
-    kept = Kept(Counted((64, 64, 64), Chunking((16, 16, 16), whole=True)), BlockCache(10**8))
-    assert [kept.pays(16) for _ in range(5)] == [False, False, False, True, True]
-    half = Kept(Counted((64, 64, 64), Chunking((16, 16, 16), whole=True)), BlockCache(10**8))
-    assert half.pays(32)
+def _kept(size: int) -> Kept:
+    """Give an array of 16 MiB in cubes of so many nodes."""
+    blocks = Counted((128, 128, 128), Chunking((size, size, size), whole=True))
+    return Kept(blocks, BlockCache(10**8))
+
+
+def test_the_whole_pays_once_parts_have_cost_as_much() -> None:
+    kept = _kept(64)
+    assert [kept.pays(2) for _ in range(5)] == [False, False, False, True, True]
+    assert _kept(64).pays(4)
+    assert not _kept(64).pays(3)
+
+
+def test_many_small_parts_cost_more_than_their_bytes() -> None:
+    assert not _kept(8).pays(31)
+    assert _kept(8).pays(32)

@@ -19,6 +19,8 @@ from vo_server.providers.strided import Strided
 from vo_server.providers.unpacking import Unpacking, unpacking
 
 _ERRORS = (OSError, RuntimeError, LookupError, AttributeError, ValueError, TypeError)
+# Side of the cubes of nodes that the library is asked for where a file has no chunks.
+_SIDE = 64
 _LIBRARY_CACHE = 2_097_152  # bytes of netCDF-C's own cache of chunks for each variable
 
 
@@ -105,12 +107,13 @@ def _unpacked(
             return Formed((raw,), shape, rule.dtype, rule)
         if rule.scale is None and rule.offset is None:
             return raw
-    chunks = variable.chunking()
-    x, y, z = shape if isinstance(chunks, str) else (chunks[axis] for axis in wanted.place)
+    chunks = variable.chunking() or "contiguous"
+    plain = isinstance(chunks, str)
+    x, y, z = (_SIDE if plain else int(chunks[axis]) for axis in wanted.place)
     scaled = {"scale_factor", "add_offset"} & set(variable.ncattrs())
     single = variable.dtype == np.float32 and not scaled
     dtype = np.dtype(np.float32 if single else np.float64)
-    return _Library(file, wanted, shape, dtype, (x, y, z), not isinstance(chunks, str))
+    return _Library(file, wanted, shape, dtype, (x, y, z), not plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,6 +122,8 @@ def _check(path: Path, way: type | None, name: str = "a") -> None:
         ({"chunks": 4, "zlib": True, "dtype": "i1"}, None),
         ({"chunks": 4, "zlib": True, "fletcher32": True}, None),
         ({"chunks": 4, "compression": "zstd"}, None),
+        ({"contiguous": True, "dtype": "i1"}, None),
+        ({"kind": "NETCDF3_CLASSIC", "dtype": "i1"}, None),
         ({"kind": "NETCDF3_CLASSIC"}, Strided),
         ({"kind": "NETCDF3_64BIT_OFFSET", "dtype": "f8"}, Strided),
         ({"kind": "NETCDF3_64BIT_DATA", "dtype": "i8"}, Strided),
