@@ -1,7 +1,7 @@
 """Blocks: chunks by number, and arrays formed of others with their chunks kept in step."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vo_server.block_cache import BlockCache, Kept
@@ -27,6 +27,7 @@ class Chunks:
         return self.values[window]
 
 
+@settings(deadline=None)
 @given(shape=_TRIPLE, size=_TRIPLE, shift=_TRIPLE)
 def test_chunks_tile_the_array(shape: Shape, size: Shape, shift: Shape) -> None:
     x, y, z = (a % b for a, b in zip(shift, size, strict=True))

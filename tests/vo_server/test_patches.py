@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -48,6 +48,7 @@ _LENGTHS = st.tuples(*[st.integers(2, 12)] * 3)
 _CHUNKS = st.tuples(*[st.integers(1, 7)] * 3)
 
 
+@settings(deadline=None)
 @given(
     shape=_LENGTHS,
     sizes=st.lists(st.tuples(_CHUNKS, _CHUNKS, st.booleans()), min_size=1, max_size=3),

@@ -55,7 +55,7 @@ class DiskFile:
         with self.held():
             descriptor = self._descriptor
             try:
-                yield partial(_read, descriptor)
+                yield partial(_read, descriptor, self._state[1])
             except EOFError as err:
                 raise BadFile(f"{self.path.name} is truncated: {what} ends too early") from err
             except (OSError, OverflowError) as err:
@@ -91,7 +91,9 @@ class DiskFile:
         self._descriptor = descriptor
 
 
-def _read(descriptor: int, offset: int, length: int) -> Bytes:
+def _read(descriptor: int, size: int, offset: int, length: int) -> Bytes:
+    if offset + length > size:
+        raise EOFError
     data = np.empty(length, np.uint8)
     done = os.preadv(descriptor, [data.data], offset)
     while done < length:

@@ -202,7 +202,7 @@ def opened_hdf5(file: DiskFile) -> Iterator[h5py.File]:
         try:
             with h5py.File(file.path, "r", locking=False) as handle:
                 yield handle
-        except (OSError, RuntimeError, KeyError, ValueError) as err:
+        except (OSError, RuntimeError, LookupError, ValueError) as err:
             raise BadFile(f"{file.path.name} cannot be read as HDF5: {err}") from err
 
 

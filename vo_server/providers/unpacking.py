@@ -14,6 +14,7 @@ import numpy as np
 from vo_server.blocks import Array
 
 _MASKING = ("_FillValue", "missing_value", "valid_min", "valid_max", "valid_range")
+_LISTS = ("missing_value", "valid_range")
 _SCALING = ("scale_factor", "add_offset")
 
 
@@ -63,7 +64,7 @@ def unpacking(variable: Any) -> Unpacking | None:
         return None
     if not all(_same(told[name], stored) for name in known if name in _MASKING):
         return None
-    if not all(np.ndim(told[name]) == 0 for name in known if name in _SCALING):
+    if not all(np.ndim(told[name]) == 0 for name in known if name not in _LISTS):
         return None
     lowest, highest = told.get("valid_min"), told.get("valid_max")
     if np.size(told.get("valid_range", ())) == 2:

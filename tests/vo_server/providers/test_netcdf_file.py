@@ -1,5 +1,6 @@
 """netCDF variables as blocks: the library's numbers, whatever way they are stored and read."""
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import h5py
 import netCDF4
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -152,7 +153,7 @@ _WORDS = st.fixed_dictionaries(
     {},
     optional={
         "missing_value": st.sampled_from([3, -1, 3.5, [3, 4], 1e300]),
-        "valid_min": st.sampled_from([2, 2.5]),
+        "valid_min": st.sampled_from([2, 2.5, [2]]),
         "valid_max": st.sampled_from([60, 1e300]),
         "valid_range": st.sampled_from([[1, 50], [1, 2, 3]]),
         "scale_factor": st.sampled_from([1.0, 2.5, np.float32(0.1)]),
@@ -163,6 +164,7 @@ _WORDS = st.fixed_dictionaries(
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning", "ignore::RuntimeWarning")
+@settings(deadline=None)
 @given(
     dtype=st.sampled_from(["f4", "f8", "i2", "i4", "u2", "i1", ">f4", ">i2"]),
     told=_WORDS,
@@ -228,6 +230,22 @@ def test_files_of_hdf5_alone(tmp_path: Path, filters: dict[str, Any]) -> None:
         _check(path, Chunked if "gzip" in filters.values() else None)
 
 
+def test_filters_that_were_left_out_of_a_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    _write(path, zlib=True, chunksizes=(4, 4, 4))
+    values = np.arange(64, dtype="<f4")
+    shuffled = values.view("u1").reshape(64, 4).T.tobytes()
+    with h5py.File(path, "r+") as handle:
+        chunks = handle["a"].id
+        chunks.write_direct_chunk((0, 0, 0), values.tobytes(), filter_mask=0b11)
+        chunks.write_direct_chunk((4, 0, 0), shuffled, filter_mask=0b10)
+        chunks.write_direct_chunk((0, 4, 0), zlib.compress(values.tobytes()), filter_mask=0b01)
+    _check(path, Chunked)
+    assert _blocks(path).window((slice(0, 1), slice(0, 1), slice(0, 4))).tolist() == [
+        [[0, 1, 2, 3]]
+    ]
+
+
 def _chunk(path: Path, number: int) -> tuple[int, int]:
     """Give place and length of a chunk of variable a."""
     with h5py.File(path) as handle:
@@ -237,15 +255,11 @@ def _chunk(path: Path, number: int) -> tuple[int, int]:
 
 def _shorter(raw: bytes) -> bytes:
     """Deflate fewer bytes than a chunk has."""
-    import zlib
-
     return zlib.compress(b"\0" * 16).ljust(len(raw), b"\0")
 
 
 def _longer(raw: bytes) -> bytes:
     """Deflate a thousand times what a chunk has."""
-    import zlib
-
     bomb = zlib.compress(bytes(100_000))
     assert len(bomb) <= len(raw)
     return bomb.ljust(len(raw), b"\0")
