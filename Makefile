@@ -22,7 +22,9 @@ docs: $(VENV)/test.stamp
 	$(BIN)/python -m sphinx -q -W -n --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/test.stamp
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.out_of_core
 
 clean:
 	rm -rf $(VENV) docs/_build demo-node

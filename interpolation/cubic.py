@@ -22,6 +22,8 @@ HALO, STRETCHED_HALO = 26, 52
 # Cells along each axis of the boxes that are worked on, one at a time.
 TILE = 64
 _ORDER = 3
+# Nodes that every axis must have.
+SHORTEST = 4
 
 
 def cubic(plan: Plan, variables: Variables) -> Floats:
@@ -31,8 +33,10 @@ def cubic(plan: Plan, variables: Variables) -> Floats:
     ValueError for an axis of fewer than four nodes.
     """
     grid = plan.grid
-    if min(grid.shape) <= _ORDER:
-        raise ValueError(f"cubic wants at least 4 nodes along each axis; the grid has {grid.shape}")
+    if min(grid.shape) < SHORTEST:
+        raise ValueError(
+            f"cubic wants at least {SHORTEST} nodes along each axis; the grid has {grid.shape}"
+        )
     result = np.full((len(variables.values), len(plan.inside)), np.nan)
     for chosen in _tiles(plan):
         box = _Box.around(grid, plan.index[:, chosen])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from interpolation.cubic import SHORTEST
 from interpolation.gather import gather
 from interpolation.layout import Values, Variables, prepare
 from interpolation.locate import locate, points_array
@@ -19,7 +20,6 @@ from interpolation.rectilinear import Floats, Grid
 
 # By how much each measure is widened: on fields with exact values 9 true errors of 10 are below.
 WIDENED, WIDENED_COARSER = 1.5, 1.25
-_SHORTEST = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def estimate(
     plan = locate(grid, positions)
     linear = gather(plan, variables, "linear")
     error = np.full(linear.shape, np.nan)
-    if spline and min(grid.shape) >= _SHORTEST:
+    if spline and min(grid.shape) >= SHORTEST:
         error = WIDENED * np.abs(gather(plan, variables, "cubic") - linear)
     missing = np.isnan(error) & ~np.isnan(linear)
     if missing.any():

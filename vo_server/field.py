@@ -1,23 +1,24 @@
 """Field on a grid: named arrays of one cube, sampled by the interpolation core."""
 
-import threading
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interpolation.body import Sphere
+from interpolation.cubic import SHORTEST
+from interpolation.estimate import WIDENED, estimate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.vector import GridVector
+from vo_server.block_cache import Kept, fit, in_memory
+from vo_server.blocks import Array
+from vo_server.errors import BadArgument
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
-
-Array = NDArray[Any]
+from vo_server.patches import sample_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,17 +26,16 @@ class Variable:
     """One array of a cube.
 
     parameter: as published, in an SI unit; factor: what stored values are multiplied by to be
-    in that unit; load: gives the values as stored, shape of the grid (nx, ny, nz).
+    in that unit; values: as stored, shape of the grid (nx, ny, nz).
     """
 
     parameter: Parameter
     factor: float
-    load: Callable[[], Array]
+    values: Kept
 
-    def loaded(self) -> "Variable":
-        """Give the same variable with its values in memory."""
-        values = self.load()
-        return replace(self, load=lambda: values)
+    def load(self) -> Array:
+        """Give all values as stored, read-only."""
+        return self.values.load()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,70 +61,60 @@ class GridField:
             (float(upper[0]), float(upper[1]), float(upper[2])),
         )
 
-    def loaded(self, names: Sequence[str]) -> "GridField":
-        """Give the same field with the named variables in memory."""
-        read = {name: self.variables[name].loaded() for name in names}
-        return replace(self, variables={**self.variables, **read})
+    def sample(
+        self, points: Points, names: Sequence[str], method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give values (len(names), n) in SI units and status (n,); see `vo_server.ports.Field`."""
+        if method == "cubic" and min(self.grid.shape) < SHORTEST:
+            raise BadArgument(
+                f"cubic interpolation wants {SHORTEST} nodes along each axis; this grid has "
+                f"{' x '.join(map(str, self.grid.shape))}"
+            )
+        chosen = [self.variables[name] for name in names]
+        kept = [variable.values for variable in chosen]
+        ready = in_memory(kept)
+        if ready is not None:
+            values, status = sample(self.grid, ready, points, method=method, body=self._sphere)
+        else:
+            values, status = sample_parts(self.grid, kept, points, method, self._sphere)
+        return _in_si(values, chosen), status
+
+    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
+        """Estimate the error (len(names), n) of linear values; see `vo_server.ports.ErrorSource`.
+
+        Of arrays that do not fit into memory no coarser grid is asked where the spline is
+        missing.
+        """
+        chosen = [self.variables[name] for name in names]
+        kept = [variable.values for variable in chosen]
+        if fit(kept):
+            found = estimate(self.grid, [array.load() for array in kept], points).error
+        else:
+            cubic, linear = (
+                sample_parts(self.grid, kept, points, method, None)[0]
+                for method in ("cubic", "linear")
+            )
+            found = WIDENED * np.abs(cubic - linear)
+        return _in_si(found, chosen)
 
     def vector(self, names: Sequence[str]) -> GridVector | None:
-        """Give the vector of three variables, where they are stored in one unit."""
+        """Give the vector of three variables, where they are of one unit and fit into memory."""
         chosen = [self.variables[name] for name in names]
-        if len({variable.factor for variable in chosen}) > 1 or chosen[0].factor <= 0.0:
+        kept = [variable.values for variable in chosen]
+        alike = len({variable.factor for variable in chosen}) == 1 and chosen[0].factor > 0.0
+        if not alike or not fit(kept):
             return None
-        return GridVector.of(self.grid, [variable.load() for variable in chosen], self._sphere)
+        return GridVector.of(self.grid, [array.load() for array in kept], self._sphere)
 
     @property
     def _sphere(self) -> Sphere | None:
         boundary = self.body.inner_boundary
         return None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
 
-    def sample(
-        self, points: Points, names: Sequence[str], method: Method
-    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        """Give values (len(names), n) in SI units and status (n,); see `vo_server.ports.Field`."""
-        chosen = [self.variables[name] for name in names]
-        arrays = [variable.load() for variable in chosen]
-        values, status = sample(self.grid, arrays, points, method=method, body=self._sphere)
-        for row, variable in zip(values, chosen, strict=True):
-            if variable.factor != 1.0:
-                row *= variable.factor
-        return values, status
 
-
-class ArrayCache:
-    """Arrays kept in memory up to a number of bytes; the longest unused go first."""
-
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
-        self._bytes = 0
-        self._arrays: OrderedDict[Hashable, Array] = OrderedDict()
-        self._lock = threading.Lock()
-        self._loading = threading.Lock()
-
-    def get(self, key: Hashable, load: Callable[[], Array]) -> Array:
-        """Give the array of this key, which must not be written to.
-
-        It is loaded once, while look-ups of other arrays that are there go on.
-        """
-        found = self._find(key)
-        if found is None:
-            with self._loading:
-                found = self._find(key)
-                if found is None:
-                    found = self._keep(key, load())
-        return found
-
-    def _find(self, key: Hashable) -> Array | None:
-        with self._lock:
-            if key in self._arrays:
-                self._arrays.move_to_end(key)
-            return self._arrays.get(key)
-
-    def _keep(self, key: Hashable, array: Array) -> Array:
-        array.flags.writeable = False
-        with self._lock:
-            self._arrays[key] = array
-            self._bytes += array.nbytes
-            while self._bytes > self._max_bytes and len(self._arrays) > 1:
-                self._bytes -= self._arrays.popitem(last=False)[1].nbytes
-        return array
+def _in_si(values: NDArray[np.float64], variables: Sequence[Variable]) -> NDArray[np.float64]:
+    """Multiply rows by the factors of their variables, in place."""
+    for row, variable in zip(values, variables, strict=True):
+        if variable.factor != 1.0:
+            row *= variable.factor
+    return values

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from interpolation.rectilinear import Grid
+from vo_server.block_cache import BlockCache, Kept
+from vo_server.blocks import Loaded
 from vo_server.field import GridField, Variable
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.resource import Kind, Refused, Resource
@@ -48,6 +49,13 @@ def site(tmp_path: Path) -> Site:
     return Site("MyLab", tmp_path)
 
 
+def _loaded(
+    formula: Callable[[NDArray[np.float64]], NDArray[np.float64]], nodes: NDArray[np.float64]
+) -> Loaded:
+    x, y, z, _ = nodes.shape
+    return Loaded((x, y, z), np.dtype(np.float64), lambda: formula(nodes).copy())
+
+
 @pytest.fixture
 def make_source() -> MakeSource:
     """Give a source over nodes -4 ... 4 m along each axis with the named values or formulas."""
@@ -60,9 +68,10 @@ def make_source() -> MakeSource:
     ) -> Source:
         axis = np.linspace(-4.0, 4.0, 9)
         grid = Grid(axis, axis, axis)
+        cache = BlockCache(2**20)
         nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
         variables = {
-            name: Variable(Parameter(name, unit="T"), factor, partial(formula, nodes))
+            name: Variable(Parameter(name, unit="T"), factor, Kept(_loaded(formula, nodes), cache))
             for name, formula in values.items()
         }
         body = Body("Mars", 3.39e6, boundary)

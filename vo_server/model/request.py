@@ -7,7 +7,7 @@ from vo_server.model.resource import Resource
 from vo_server.model.space import Box
 from vo_server.model.trajectory import Trajectory
 
-Method = Literal["linear", "nearest"]
+Method = Literal["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]
 Direction = Literal["forward", "backward", "both"]
 
 

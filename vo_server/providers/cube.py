@@ -1,6 +1,6 @@
 """Cubes: what one file holds, and the field it becomes once `run.toml` is applied."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interpolation.rectilinear import Grid
+from vo_server.block_cache import BlockCache, Kept
+from vo_server.blocks import Blocks
 from vo_server.errors import BadFile
 from vo_server.field import GridField, Variable
 from vo_server.model.parameter import Parameter, default_ucd
 from vo_server.model.run import RUN_FILE, Output, Run
 from vo_server.model.space import Body, Frame
+from vo_server.providers.disk_file import DiskFile
 from vo_server.units import length_in_metres, to_si
 
 Axis = NDArray[np.float64]
-Load = Callable[[], NDArray[np.generic]]
-
 
 # SI units that a quantity can have.
 _SI_OF = {
@@ -48,12 +49,12 @@ class Stated:
 class Array:
     """A file's variable before `run.toml` is applied.
 
-    name, unit: the file's own; load: reads the values, shape (nx, ny, nz), missing ones NaN.
+    name, unit: the file's own; values: shape (nx, ny, nz), missing ones NaN.
     """
 
     name: str
     unit: str | None
-    load: Load
+    values: Blocks
     description: str = ""
 
 
@@ -61,7 +62,8 @@ class Array:
 class Cube:
     """What one file holds: nodes along x, y, z with their units, variables, what it states.
 
-    beside: further files that any of it was read from.
+    beside: further files that any of it was read from; file: what the values are read from, to
+    be held while they are, None where nothing needs that.
     """
 
     axes: tuple[Axis, Axis, Axis]
@@ -70,14 +72,15 @@ class Cube:
     stated: Stated = Stated()
     axis_names: tuple[str, str, str] = ("x", "y", "z")
     beside: tuple[Path, ...] = ()
+    file: DiskFile | None = None
 
     def field(
-        self, output: Output, run: Run, cached: Callable[[str, Load], Load]
+        self, output: Output, run: Run, cache: BlockCache
     ) -> tuple[GridField, tuple[str, ...]]:
         """Give the field in SI under published names, and remarks on what was overruled.
 
-        cached: wraps a variable's loader, by its name. Raises BadFile or WrongUnit naming what
-        neither file nor run file tells.
+        cache: keeps values that were read. Raises BadFile or WrongUnit naming what neither file
+        nor run file tells.
         """
         frame, body = _place(self.stated, run)
         axes = []
@@ -93,7 +96,7 @@ class Cube:
         remarks: list[str] = []
         variables: dict[str, Variable] = {}
         for array in self.arrays:
-            variable = _variable(array, cached(array.name, array.load), output, remarks)
+            variable = _variable(array, Kept(array.values, cache), output, remarks)
             name = variable.parameter.name
             if name in variables:
                 raise BadFile(f"two variables of the file would be published as {name}")
@@ -109,7 +112,7 @@ class Cube:
         return [source for source in sources if source not in held]
 
 
-def _variable(array: Array, load: Load, output: Output, remarks: list[str]) -> Variable:
+def _variable(array: Array, values: Kept, output: Output, remarks: list[str]) -> Variable:
     """Give a variable in SI under its published name."""
     override = output.override(array.name)
     name = array.name if override is None else override.name
@@ -131,7 +134,7 @@ def _variable(array: Array, load: Load, output: Output, remarks: list[str]) -> V
         remarks.append(f"{name}: its unit '{unit}' is none of {ucd}, so no UCD is published")
         ucd = None
     description = (override.description if override is not None else "") or array.description
-    return Variable(Parameter(name, unit=si, ucd=ucd, description=description), factor, load)
+    return Variable(Parameter(name, unit=si, ucd=ucd, description=description), factor, values)
 
 
 def _place(stated: Stated, run: Run) -> tuple[Frame, Body]:

@@ -10,14 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_server.blocks import Blocks, Formed, Loaded, Shape
 from vo_server.errors import BadFile
 from vo_server.model.run import Run
 from vo_server.providers.cube import Array, Cube
+from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.run_folder import RunFolders
+from vo_server.providers.strided import Strided
 from vo_server.units import BOLTZMANN
 
 Floats = NDArray[np.float64]
@@ -68,18 +72,22 @@ class HcCubes(RunFolders):
 
     def inspect(self, path: Path, run: Run) -> Cube:
         """Read the header and check the file's size against it; see `RunFolders`."""
+        file = DiskFile(path)
         header = read_header(path)
         x, y, z = (
             np.asarray(lower + (np.arange(1, n - 1) - 0.5) * header.dx, np.float64)
             for lower, n in zip(header.lower, header.shape, strict=True)
         )
-        if path.stat().st_size != header.start + header.cells * (header.record + 2):
+        if path.stat().st_size == header.start + header.cells * (header.record + 2):
+            form = partial(_formed, file, header)
+        else:
             read_cells(path, header)
+            form = partial(_loaded, file, header)
         arrays = tuple(
-            Array(name, unit, partial(_derive, path, header, formula), description)
+            Array(name, unit, form(formula), description)
             for name, (unit, description, formula) in _QUANTITIES[header.content].items()
         )
-        return Cube((x, y, z), ("m", "m", "m"), arrays)
+        return Cube((x, y, z), ("m", "m", "m"), arrays, file=file)
 
 
 def read_header(path: Path) -> Header:
@@ -187,11 +195,56 @@ def _bad_flag(name: str, flag: int, cell: int) -> str:
 Formula = Callable[[Floats, Header], Floats]
 
 
-def _derive(path: Path, header: Header, formula: Formula) -> Floats:
+def _formed(file: DiskFile, header: Header, formula: Formula) -> Blocks:
+    """Give one quantity of a file whose records are all leaves."""
+    _, n2, n3 = header.shape
+    record = np.dtype(
+        [("flag", "u1"), ("parent", f"V{header.int_bytes}"), ("data", ">f4", (_COLUMNS,))]
+    )
+    end = header.start + header.cells * header.record
+    sources = tuple(
+        Strided(file, what, header.shape, stored, start, (n2 * n3 * size, n3 * size, size))
+        for what, stored, start, size in (
+            ("a record", record, header.start, header.record),
+            ("cell information", np.dtype("u1"), end, 2),
+        )
+    )
+    return Formed(
+        sources, _inner(header), np.dtype(np.float64), partial(_values, file, header, formula),
+        (1, 1, 1),
+    )  # fmt: skip
+
+
+def _values(
+    file: DiskFile, header: Header, formula: Formula, records: NDArray[Any], info: NDArray[Any]
+) -> Floats:
+    """Form a quantity of records; NaN where a cell is not an interior one."""
+    flags = records["flag"]
+    if (flags != _LEAF).any():
+        raise BadFile(
+            f"{file.path.name} has a cell that is no leaf in a file of leaves: damaged, or refined"
+        )
+    cells = records["data"].astype(np.float64)
+    cells[(info & 3) != _INTERIOR] = np.nan
+    return np.ascontiguousarray(formula(cells, header))
+
+
+def _loaded(file: DiskFile, header: Header, formula: Formula) -> Blocks:
+    """Give one quantity of a file with records of two lengths, which is read as a whole."""
+    return Loaded(_inner(header), np.dtype(np.float64), partial(_derive, file, header, formula))
+
+
+def _inner(header: Header) -> Shape:
+    """Give the cells along each axis without the ghost layer."""
+    n1, n2, n3 = header.shape
+    return n1 - 2, n2 - 2, n3 - 2
+
+
+def _derive(file: DiskFile, header: Header, formula: Formula) -> Floats:
     """Read the cells and form one quantity, shape (nx, ny, nz)."""
-    if read_header(path) != header:
-        raise BadFile(f"{path.name} was replaced just now; ask again")
-    return np.ascontiguousarray(formula(read_cells(path, header), header))
+    values = np.ascontiguousarray(formula(read_cells(file.path, header), header))
+    file.check()
+    return values
 
 
 def _density(cells: Floats, header: Header) -> Floats:

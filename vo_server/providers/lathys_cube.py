@@ -9,17 +9,18 @@ the domain.
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vo_server.blocks import Blocks, Formed
 from vo_server.errors import BadFile
 from vo_server.model.run import Run
 from vo_server.providers.cube import Array, Cube, Stated
-from vo_server.providers.netcdf_file import opened, text, values
+from vo_server.providers.disk_file import DiskFile
+from vo_server.providers.netcdf_file import Wanted, arrays, opened, text, values
 from vo_server.providers.run_folder import RunFolders
 
 _SPACE = ("size_z", "size_y", "size_x")
@@ -64,6 +65,7 @@ class LathysCubes(RunFolders):
 
     def inspect(self, path: Path, run: Run) -> Cube:
         """Work out nodes, domain and frame from the file and, for currents, a sibling."""
+        file = DiskFile(path)
         beside: tuple[Path, ...] = ()
         with opened(path) as dataset:
             grid = _grid(dataset, path)
@@ -71,25 +73,25 @@ class LathysCubes(RunFolders):
             cells = _cells(dataset)
             units = _units(dataset)
             names = [n for n, v in dataset.variables.items() if v.dimensions == _SPACE]
-        kind = _kind(path, names)
-        if cells is None:
-            cells, frame, sibling = _sibling(path, grid)
-            beside = (sibling,)
-            stated = Stated(frame, stated.body, stated.radius, stated.inner_boundary)
-        turn = stated.frame is not None and stated.frame.lower() == _SIMULATION
+            kind = _kind(path, names)
+            if cells is None:
+                cells, frame, sibling = _sibling(path, grid)
+                beside = (sibling,)
+                stated = Stated(frame, stated.body, stated.radius, stated.inner_boundary)
+            turn = stated.frame is not None and stated.frame.lower() == _SIMULATION
+            nodes = [np.arange(kind.first, n + kind.last + 1) for n in cells]
+            read = _blocks(file, dataset, names, nodes, turn)
         if turn:
             stated = Stated(None, stated.body, stated.radius, stated.inner_boundary)
-        nodes = [np.arange(kind.first, n + kind.last + 1) for n in cells]
         x, y, z = (
             np.asarray(((i + kind.shift) * step - centre) * grid.length * sign, np.float64)
             for i, step, centre, sign in zip(nodes, grid.step, grid.centre, _SIGNS, strict=True)
         )
-        window = tuple(slice(int(i[0]), int(i[-1]) + 1) for i in reversed(nodes))
-        arrays = tuple(
-            Array(name, units.get(_quantity(name)), partial(_load, path, name, window, turn))
-            for name in names
+        held = tuple(
+            Array(name, units.get(_quantity(name)), blocks)
+            for name, blocks in zip(names, read, strict=True)
         )
-        return Cube((x, y, z), (_LENGTH_UNIT,) * 3, arrays, stated, beside=beside)
+        return Cube((x, y, z), (_LENGTH_UNIT,) * 3, held, stated, beside=beside, file=file)
 
 
 def _kind(path: Path, names: Sequence[str]) -> _Kind:
@@ -192,18 +194,41 @@ def _sibling(path: Path, grid: _Grid) -> tuple[tuple[int, ...], str | None, Path
     )
 
 
-def _load(path: Path, name: str, window: tuple[slice, ...], turn: bool) -> NDArray[np.generic]:
-    """Read the nodes of the domain, shape (nx, ny, nz), turned into the planet's frame.
+def _blocks(
+    file: DiskFile,
+    dataset: Any,
+    names: Sequence[str],
+    nodes: Sequence[NDArray[np.int_]],
+    turn: bool,
+) -> list[Blocks]:
+    """Give the variables in the domain, turned into the planet's frame.
 
     NaN where nothing was written, and for a temperature where there are no particles.
     """
-    with opened(path) as dataset:
-        dataset.set_auto_mask(False)
-        read: NDArray[np.float32] = np.asarray(dataset.variables[name][window])
-        read = np.where(read == _UNWRITTEN, np.float32(np.nan), read)
-        if name == "Temperature" and "Density" in dataset.variables:
-            empty = np.asarray(dataset.variables["Density"][window]) == 0.0
-            read = np.where(empty, np.float32(np.nan), read)
-    if turn and len(name) == 2 and name[-1] in _TURNED:
-        read = -read
-    return np.ascontiguousarray(read.transpose(2, 1, 0).astype(read.dtype.newbyteorder("=")))
+    place = (2, 1, 0)
+    read = arrays(file, dataset, [Wanted(name, place, plain=True) for name in names])
+    held = dict(zip(names, read, strict=True))
+    first = (int(nodes[0][0]), int(nodes[1][0]), int(nodes[2][0]))
+    shape = (len(nodes[0]), len(nodes[1]), len(nodes[2]))
+    found: list[Blocks] = []
+    for name, blocks in held.items():
+        dtype = np.dtype(np.result_type(blocks.dtype, np.float32))
+        if name == "Temperature" and "Density" in held:
+            found.append(Formed((blocks, held["Density"]), shape, dtype, _temperature, first))
+        else:
+            negated = turn and len(name) == 2 and name[-1] in _TURNED
+            found.append(Formed((blocks,), shape, dtype, _negated if negated else _written, first))
+    return found
+
+
+def _written(stored: NDArray[Any]) -> NDArray[Any]:
+    """Give values, NaN where nothing was written."""
+    return np.where(stored == _UNWRITTEN, np.float32(np.nan), stored)
+
+
+def _negated(stored: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray(-_written(stored))
+
+
+def _temperature(stored: NDArray[Any], density: NDArray[Any]) -> NDArray[Any]:
+    return np.where(density == 0.0, np.float32(np.nan), _written(stored))

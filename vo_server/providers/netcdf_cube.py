@@ -5,17 +5,16 @@ the usual names. Variables over the three axes, in any order, are served; furthe
 have length 1.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vo_server.errors import BadFile
 from vo_server.model.run import Run
 from vo_server.providers.cube import Array, Cube, Stated
-from vo_server.providers.netcdf_file import attribute, opened, values
+from vo_server.providers.disk_file import DiskFile
+from vo_server.providers.netcdf_file import Wanted, arrays, attribute, opened, values
 from vo_server.providers.run_folder import RunFolders
 
 _NAMES = {"X": ("x",), "Y": ("y",), "Z": ("z",)}
@@ -28,6 +27,7 @@ class NetcdfCubes(RunFolders):
 
     def inspect(self, path: Path, run: Run) -> Cube:
         """Find axes and variables; see `RunFolders`."""
+        file = DiskFile(path)
         with opened(path) as dataset:
             if set(dataset.variables) >= _LATHYS:
                 raise BadFile(f"{path.name} is a LatHyS file; serve it with lathys-cubes")
@@ -36,24 +36,29 @@ class NetcdfCubes(RunFolders):
                 _axis(dataset, "Y", path.name),
                 _axis(dataset, "Z", path.name),
             )
-            arrays = tuple(
-                Array(
-                    name,
-                    attribute(variable, "units"),
-                    partial(_load, path, name, axes),
-                    attribute(variable, "long_name") or "",
-                )
+            names = [
+                name
                 for name, variable in dataset.variables.items()
                 if set(variable.dimensions) >= set(axes) and _numeric(variable)
-            )
-            if not arrays:
+            ]
+            if not names:
                 raise BadFile(f"{path.name} has no variable over {', '.join(axes)}")
-            for array in arrays:
-                _check_dimensions(dataset.variables[array.name], axes, path.name)
+            for name in names:
+                _check_dimensions(dataset.variables[name], axes, path.name)
+            wanted = [Wanted(name, _place(dataset.variables[name], axes)) for name in names]
+            held = tuple(
+                Array(
+                    name,
+                    attribute(dataset.variables[name], "units"),
+                    blocks,
+                    attribute(dataset.variables[name], "long_name") or "",
+                )
+                for name, blocks in zip(names, arrays(file, dataset, wanted), strict=True)
+            )
             x, y, z = (values(dataset.variables[name]).astype(np.float64) for name in axes)
             units = tuple(attribute(dataset.variables[name], "units") for name in axes)
             stated = Stated(frame=attribute(dataset, "coordinate_system"))
-        return Cube((x, y, z), (units[0], units[1], units[2]), arrays, stated, axes)
+        return Cube((x, y, z), (units[0], units[1], units[2]), held, stated, axes, file=file)
 
 
 def _axis(dataset: Any, letter: str, file: str) -> str:
@@ -70,6 +75,12 @@ def _axis(dataset: Any, letter: str, file: str) -> str:
     return str(found[0])
 
 
+def _place(variable: Any, axes: tuple[str, str, str]) -> tuple[int, int, int]:
+    """Tell which dimensions of a variable are x, y and z."""
+    x, y, z = (variable.dimensions.index(name) for name in axes)
+    return x, y, z
+
+
 def _numeric(variable: Any) -> bool:
     return getattr(variable.dtype, "kind", "") in "fiu"
 
@@ -82,13 +93,3 @@ def _check_dimensions(variable: Any, axes: tuple[str, ...], file: str) -> None:
                 f"{file}: {variable.name} has {length} values along '{name}'; only cubes of one "
                 "time and one value a node are served"
             )
-
-
-def _load(path: Path, name: str, axes: tuple[str, ...]) -> NDArray[np.generic]:
-    """Read one variable with its axes in the order x, y, z."""
-    with opened(path) as dataset:
-        variable = dataset.variables[name]
-        read = values(variable)
-        others = tuple(i for i, d in enumerate(variable.dimensions) if d not in axes)
-        kept = [d for d in variable.dimensions if d in axes]
-    return np.ascontiguousarray(read.squeeze(others).transpose([kept.index(a) for a in axes]))

@@ -1,25 +1,24 @@
 """Run folders: what every provider of cube files does alike, from the pattern to the field."""
 
-import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from vo_server.block_cache import shared_cache
 from vo_server.errors import BadFile, Refusal
-from vo_server.field import ArrayCache, GridField
+from vo_server.field import GridField
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import RUN_FILE, Output, Run, read_run
 from vo_server.ports import Site
-from vo_server.providers.cube import Cube, Load
+from vo_server.providers.cube import Cube
+from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.stamp import stamp
 
-_LARGEST_ITEM = 8  # bytes of a float64
 # Seconds after which a refused file is looked at again though nothing seems to have changed.
 _AGAIN = 10.0
 
@@ -28,7 +27,7 @@ class CubeOptions(BaseModel):
     """Options of every provider of cube files.
 
     path: pattern of the files, relative to the node file's folder, such as `runs/*/*.nc`;
-    cache_bytes: memory for variables that are kept loaded, also the most that one may take.
+    cache_bytes: memory for values that were read; providers that say the same share it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,11 +37,15 @@ class CubeOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """An output and its field; files: all whose stamp is the output's version."""
+    """An output and its field; files: all whose stamp is the output's version.
+
+    file: the one that the values are read from, held while a field is open.
+    """
 
     resource: Resource
     field: GridField
     files: tuple[Path, ...]
+    file: DiskFile | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,7 @@ class RunFolders(ABC):
     def __init__(self, options: CubeOptions, site: Site) -> None:
         self._pattern = options.path
         self._site = site
-        self._cache = ArrayCache(options.cache_bytes)
-        self._cache_bytes = options.cache_bytes
+        self._cache = shared_cache(options.cache_bytes)
         self._known: dict[tuple[Path, str], _Known] = {}
         self._served: dict[str, _Served] = {}
         self._refused: tuple[Refused, ...] = ()
@@ -126,7 +128,7 @@ class RunFolders(ABC):
 
     @contextmanager
     def field(self, resource: Resource, names: Sequence[str]) -> Iterator[GridField]:
-        """Open an output with the named variables loaded, all of one state of its file.
+        """Open an output; whatever is read of it is of one state of its file.
 
         Raises BadFile when the file was replaced or is gone.
         """
@@ -134,10 +136,8 @@ class RunFolders(ABC):
         served = self._served.get(resource.id)
         if served is None or stamp(*served.files) != resource.version:
             raise replaced
-        loaded = served.field.loaded(names)
-        if stamp(*served.files) != resource.version:
-            raise replaced
-        yield loaded
+        with nullcontext() if served.file is None else served.file.held():
+            yield served.field
 
     def _scan(self, folder: Path, files: list[Path], offer: "_Offer") -> None:
         """Add what one run's folder offers."""
@@ -161,10 +161,6 @@ class RunFolders(ABC):
             if not path.is_file()
         )
 
-    def _cached(self, path: Path, version: str, name: str, load: Load) -> Load:
-        """Keep the values of one variable of a file in memory."""
-        return partial(self._cache.get, (path, version, name), load)
-
     def _open(self, path: Path, output: Output, run: Run, run_stamp: str) -> _Served | Refused:
         """Inspect one file, or give what was found of it when nothing has changed since."""
         known = self._known.get((path, output.id))
@@ -177,23 +173,15 @@ class RunFolders(ABC):
             cube = self.inspect(path, run)
             files += cube.beside
             version = stamp(*files)
-            made, remarks = cube.field(output, run, partial(self._cached, path, version))
-            self._check_size(made)
-            found = _Served(_resource(path, version, output, run, made, remarks), made, files)
+            made, remarks = cube.field(output, run, self._cache)
+            resource = _resource(path, version, output, run, made, remarks)
+            found = _Served(resource, made, files, cube.file)
         except Refusal as err:
             found = Refused(str(path), err.message)
         if stamp(*files[:2]) != before or stamp(files[1]) != run_stamp:
             return Refused(str(path), "changed while it was looked at")
         self._known[path, output.id] = _Known(found, time.monotonic(), files, version)
         return found
-
-    def _check_size(self, made: GridField) -> None:
-        """Refuse a cube of which one variable does not fit into memory."""
-        size = math.prod(made.grid.shape) * _LARGEST_ITEM
-        if size > self._cache_bytes:
-            raise BadFile(
-                f"one variable may take {size} bytes, more than cache_bytes = {self._cache_bytes}"
-            )
 
 
 def _resource(

@@ -1,23 +1,23 @@
 """Cubes: published names and units, and whom to believe when file and run file differ."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pytest
 
+from vo_server.block_cache import BlockCache
+from vo_server.blocks import Loaded
 from vo_server.errors import BadFile, WrongUnit
 from vo_server.field import GridField
 from vo_server.model.run import Run
-from vo_server.providers.cube import Array, Cube, Load, Stated
+from vo_server.providers.cube import Array, Cube, Stated
 
 _MARS = {"body": "Mars", "body_radius": "3390 km", "frame": "MSO"}
 _NOTHING = Stated()
 _STATED = Stated(frame="mso", body="mars", radius=3.4e6, inner_boundary=3.5e6)
 
 
-def _load() -> Any:
-    return np.full((3, 3, 3), 2.0)
+_TWOS = Loaded((3, 3, 3), np.dtype(np.float64), lambda: np.full((3, 3, 3), 2.0))
 
 
 def _field(
@@ -42,14 +42,14 @@ def _field(
     run = Run.model_validate(described | place)
     axis = np.array([-1.0, 0.0, 1.0])
     cube = Cube((axis, axis, axis), units, tuple(arrays), stated)
-    return cube.field(run.outputs[0], run, lambda name, load: load)
+    return cube.field(run.outputs[0], run, BlockCache(1000))
 
 
 def test_names_units_and_words() -> None:
     arrays = [
-        Array("n", " cm-3 ", _load, "of protons"),
-        Array("T", "eV", _load, "of protons"),
-        Array("Bx", "nT", _load),
+        Array("n", " cm-3 ", _TWOS, "of protons"),
+        Array("T", "eV", _TWOS, "of protons"),
+        Array("Bx", "nT", _TWOS),
     ]
     overrides = [
         {"name": "Temperature", "source": "T", "description": "of electrons"},
@@ -66,13 +66,8 @@ def test_names_units_and_words() -> None:
     assert remarks == ()
 
 
-def test_the_files_own_name_is_what_the_cache_keeps() -> None:
-    cached: list[str] = []
-
-    def cache(name: str, load: Load) -> Load:
-        cached.append(name)
-        return lambda: np.full((3, 3, 3), 7.0)
-
+def test_values_are_kept_in_the_cache_that_is_given() -> None:
+    cache = BlockCache(1000)
     run = Run.model_validate(
         {
             "id": "spase://MyLab/SimulationRun/A",
@@ -88,20 +83,21 @@ def test_the_files_own_name_is_what_the_cache_keeps() -> None:
         | _MARS
     )
     axis = np.array([-1.0, 0.0, 1.0])
-    cube = Cube((axis, axis, axis), ("m", "m", "m"), (Array("n", "m-3", _load),))
+    cube = Cube((axis, axis, axis), ("m", "m", "m"), (Array("n", "m-3", _TWOS),))
     field, _ = cube.field(run.outputs[0], run, cache)
-    assert cached == ["n"]
-    assert (field.variables["Density"].load() == 7.0).all()
+    assert cache.nbytes == 0
+    assert (field.variables["Density"].load() == 2.0).all()
+    assert cache.nbytes == 216
 
 
 def test_two_variables_under_one_name_are_refused() -> None:
-    arrays = [Array("rho", "cm-3", _load), Array("n", "cm-3", _load)]
+    arrays = [Array("rho", "cm-3", _TWOS), Array("n", "cm-3", _TWOS)]
     with pytest.raises(BadFile, match="two variables of the file would be published as n"):
         _field(arrays, [{"name": "n", "source": "rho"}])
 
 
 def test_remarks_tell_what_was_overruled() -> None:
-    arrays = [Array("Ex", "mV/m", _load), Array("Ey", "kV/m", _load), Array("Ez", None, _load)]
+    arrays = [Array("Ex", "mV/m", _TWOS), Array("Ey", "kV/m", _TWOS), Array("Ez", None, _TWOS)]
     overrides = [{"name": name, "unit": "kV/m"} for name in ("Ex", "Ey", "Ez")]
     field, remarks = _field(arrays, overrides)
     assert remarks == ("Ex: unit 'kV/m' of run.toml overrules the file's 'mV/m'",)
@@ -109,7 +105,7 @@ def test_remarks_tell_what_was_overruled() -> None:
 
 
 def test_a_unit_of_another_quantity_takes_the_ucd_away() -> None:
-    field, remarks = _field([Array("Density", "km/s", _load), Array("E", "J/m3", _load)])
+    field, remarks = _field([Array("Density", "km/s", _TWOS), Array("E", "J/m3", _TWOS)])
     assert [(p.name, p.unit, p.ucd) for p in field.parameters] == [
         ("Density", "m/s", None),
         ("E", "Pa", None),
@@ -119,7 +115,7 @@ def test_a_unit_of_another_quantity_takes_the_ucd_away() -> None:
 
 def test_units_that_nobody_tells() -> None:
     with pytest.raises(BadFile, match="parameter n has no unit in the file; give one"):
-        _field([Array("n", "  ", _load)])
+        _field([Array("n", "  ", _TWOS)])
     with pytest.raises(WrongUnit, match="axis y has no unit"):
         _field(units=("m", None, "m"))
     with pytest.raises(WrongUnit, match="'Re' of axis z is the radius of Earth"):

@@ -148,6 +148,39 @@ def test_derived_quantities(tmp_path: Path, site: Site, write_run: Callable[...,
     assert np.isnan(read["Temperature"][~warm]).all()
 
 
+@pytest.mark.parametrize("zero", [(), (0, 100)])
+def test_a_part_is_the_part_of_the_whole(
+    tmp_path: Path, site: Site, write_run: Callable[..., None], zero: tuple[int, ...]
+) -> None:
+    path = _write(tmp_path, _header() + _records(_cells(), zero))
+    write_run("a.hc")
+    provider = HcCubes(CubeOptions(path="*.hc"), site)
+    output = next(r for r in provider.resources() if r.kind is Kind.OUTPUT)
+    part = (slice(1, 4), slice(0, 2), slice(2, 3))
+    cells = read_cells(path, read_header(path))
+    with provider.field(output, ()) as field:
+        for variable in field.variables.values():
+            np.testing.assert_array_equal(variable.values.window(part), variable.load()[part])
+        density = field.variables["Density"].load()
+    np.testing.assert_array_equal(density, cells[..., 0] / _MASS)
+
+
+@pytest.mark.parametrize("flag", [b"Z", b"N", b"?"])
+def test_a_record_of_another_kind_in_a_file_of_leaves(
+    tmp_path: Path, site: Site, write_run: Callable[..., None], flag: bytes
+) -> None:
+    first = len(_header()) + 48 * (1 + _N + _N * _N)
+    _write(tmp_path, _WHOLE[:first] + flag + _WHOLE[first + 1 :])
+    write_run("a.hc")
+    provider = HcCubes(CubeOptions(path="*.hc"), site)
+    output = next(r for r in provider.resources() if r.kind is Kind.OUTPUT)
+    with (
+        provider.field(output, ()) as field,
+        pytest.raises(BadFile, match=r"a\.hc has a cell that is no leaf"),
+    ):
+        field.sample(np.array([[-3e3, -3e3, -3e3]]), ("Bx",), "nearest")
+
+
 def test_ghost_cells_are_outside(
     tmp_path: Path, site: Site, write_run: Callable[..., None]
 ) -> None:

@@ -1,0 +1,165 @@
+"""Patches: sampling arrays of which only the parts that the points need are read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.body import Sphere
+from interpolation.cubic import STRETCHED_HALO
+from interpolation.locate import Plan, locate
+from interpolation.rectilinear import Grid
+from interpolation.sample import sample
+from vo_server.block_cache import Kept, fit, windows
+from vo_server.blocks import Array, Chunking, Window
+from vo_server.model.space import Points
+
+# Nodes that a method needs on either side of a point, along each axis.
+HALO = {
+    "linear": 1,
+    "nearest": 1,
+    "nearest-cell": 1,
+    "corner-averaged": 2,
+    "cubic": STRETCHED_HALO + 1,
+}
+
+Sampled = tuple[NDArray[np.float64], NDArray[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """Points (by number) that need the same chunks, and the nodes they need all together."""
+
+    window: Window
+    points: NDArray[np.intp]
+
+
+def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch]:
+    """Group the points that lie in the domain by the chunks that they need."""
+    inside = np.flatnonzero(plan.inside)
+    if not len(inside):
+        return []
+    bounds = [_nodes(grid, axis, plan.index[axis, inside], halo) for axis in range(3)]
+    first: list[NDArray[np.intp]] = []
+    beyond: list[NDArray[np.intp]] = []
+    for (low, high), size, shift in zip(bounds, chunking.size, chunking.shift, strict=True):
+        chunk = (low + shift) // size
+        first.append(chunk)
+        beyond.append((high + shift) // size - chunk)
+    key = _number((*first, *beyond))
+    order = np.argsort(key, kind="stable")
+    starts = np.flatnonzero(np.diff(key[order], prepend=-1))
+    edges = [
+        (np.minimum.reduceat(low[order], starts), np.maximum.reduceat(high[order], starts) + 1)
+        for low, high in bounds
+    ]
+    members = np.split(inside[order], starts[1:])
+    return [
+        Patch(_window([(low[i], high[i]) for low, high in edges]), members[i])
+        for i in _along(inside[order[starts]], _number(first)[order[starts]])
+    ]
+
+
+def _number(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+    """Give one number for each combination of the parts."""
+    return np.ravel_multi_index(tuple(parts), [int(part.max()) + 1 for part in parts])
+
+
+def _along(first: NDArray[np.intp], chunk: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Order patches by chunk and chunks by their first point, so that few have to be kept.
+
+    first: number of a patch's first point; chunk: the lowest one that it needs.
+    """
+    _, place = np.unique(chunk, return_inverse=True)
+    earliest = np.full(len(first), np.iinfo(np.intp).max)
+    np.minimum.at(earliest, place, first)
+    return np.lexsort((first, earliest[place]))
+
+
+def _window(edges: Sequence[tuple[np.intp, np.intp]]) -> Window:
+    x, y, z = (slice(int(start), int(stop)) for start, stop in edges)
+    return x, y, z
+
+
+def _nodes(
+    grid: Grid, axis: int, cell: NDArray[np.intp], halo: int
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Give the first and last node that points in these cells need, in the order of the array."""
+    last = grid.shape[axis] - 1
+    low, high = np.maximum(cell - halo + 1, 0), np.minimum(cell + halo, last)
+    return (last - high, last - low) if grid.descending[axis] else (low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """Where and how to sample."""
+
+    grid: Grid
+    points: Points
+    method: str
+    body: Sphere | None
+
+    def whole(self, arrays: Sequence[Array]) -> Sampled:
+        """Sample whole arrays at all points."""
+        return sample(self.grid, arrays, self.points, method=self.method, body=self.body)
+
+    def part(self, window: Window, arrays: Sequence[Array], members: NDArray[np.intp]) -> Sampled:
+        """Sample a part of the arrays at some of the points."""
+        x, y, z = (axis[nodes] for axis, nodes in zip(self.grid.axes, window, strict=True))
+        points = self.points[members]
+        return sample(Grid(x, y, z), arrays, points, method=self.method, body=self.body)
+
+
+def sample_parts(
+    grid: Grid, arrays: Sequence[Kept], points: Points, method: str, body: Sphere | None
+) -> Sampled:
+    """Sample arrays that are not in memory, with the numbers that whole ones would give.
+
+    Values are (len(arrays), n) in the arrays' units, status (n,), as `interpolation.sample`
+    gives them. The whole of an array is read instead where that is cheaper and all that is
+    wanted fits into the cache. Raises BadFile.
+    """
+    task = _Task(grid, points, method, body)
+    plan = locate(grid, points)
+    outside = np.flatnonzero(~plan.inside)
+    values = np.empty((len(arrays), len(points)))
+    status = np.zeros(len(points), np.uint8)
+    fits = fit(arrays)
+    for chunking in dict.fromkeys(array.chunking for array in arrays):
+        rows = [i for i, array in enumerate(arrays) if array.chunking == chunking]
+        chosen = [arrays[i] for i in rows]
+        found = patches(grid, chunking, plan, HALO[method])
+        if _pay(chosen, chunking, found) and fits:
+            part, told = task.whole([array.load() for array in chosen])
+        else:
+            part, told = _sample(task, chosen, found, outside)
+        values[rows] = part
+        # The status of a point is the worst that applies to any of the arrays.
+        np.maximum(status, told, out=status)
+    return values, status
+
+
+def _pay(arrays: Sequence[Kept], chunking: Chunking, found: Sequence[Patch]) -> bool:
+    """Tell whether whole arrays should be read; each counts what it is asked for."""
+    chunks = {number for patch in found for number in product(*chunking.touched(patch.window))}
+    paying = [array.pays(len(chunks)) for array in arrays]
+    return all(paying)
+
+
+def _sample(
+    task: _Task, arrays: Sequence[Kept], found: Sequence[Patch], outside: NDArray[np.intp]
+) -> Sampled:
+    """Sample patch by patch; points outside the domain need no values."""
+    values = np.empty((len(arrays), len(task.points)))
+    status = np.empty(len(task.points), np.uint8)
+    nothing = [np.zeros((2, 2, 2))] * len(arrays)
+    # What lies outside is told by any method alike.
+    beyond = replace(task, method="linear")
+    values[:, outside], status[outside] = beyond.part((slice(0, 2),) * 3, nothing, outside)
+    for patch in found:
+        members = patch.points
+        read = windows(arrays, patch.window)
+        values[:, members], status[members] = task.part(patch.window, read, members)
+    return values, status
