@@ -52,6 +52,22 @@ class VectorField(Protocol):
         ...
 
 
+@runtime_checkable
+class SpectraField(Protocol):
+    """A field of particle spectra, also to be sampled bin by bin as its parameters.
+
+    energies: lower and upper end of each bin (bins, 2) in J.
+    """
+
+    energies: NDArray[np.float64]
+
+    def spectra(
+        self, points: Points, method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give spectra (n, bins) in the parameters' unit and status (n,)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a provider works: the node's naming authority and the folder of its node file."""
