@@ -138,6 +138,12 @@ def _parse(unit: str, argument: str):  # type: ignore[no-untyped-def]  # astropy
         raise unknown from err
 
 
+def spelled(unit: str) -> str:
+    """Give a unit as astropy and STILTS both read it; an unknown one stays as it is."""
+    text = _SPELLINGS.get(unit.strip(), unit.strip()).replace("**", "")
+    return "1/cm3" if text == "cm-3" and unit.strip() in _SPELLINGS else text
+
+
 def quantity(text: str, to: str, *, argument: str) -> float:
     """Read a number with its unit, such as '3390 km', and give it in the unit `to`."""
     match = _QUANTITY.fullmatch(text)

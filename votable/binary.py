@@ -25,7 +25,7 @@ _ELEMENTS = {
     "floatComplex": ">c8",
     "doubleComplex": ">c16",
 }
-_CHARACTERS = {"char": (1, "utf-8"), "unicodeChar": (2, "utf-16-be")}
+CHARACTERS = {"char": (1, "utf-8"), "unicodeChar": (2, "utf-16-be")}
 _LOGICALS: dict[int, bool | None] = {
     **dict.fromkeys(b"tT1", True),
     **dict.fromkeys(b"fF0", False),
@@ -43,6 +43,11 @@ class _Segment:
     fields: tuple[int, ...]
     dtype: np.dtype[np.void]
     unit: int
+
+
+def element(datatype: str) -> np.dtype[np.generic]:
+    """Give the type of one element of a cell, as it lies in the file."""
+    return np.dtype(_ELEMENTS.get(datatype, "u1"))
 
 
 class BinaryData:
@@ -195,7 +200,7 @@ def _segments(fields: Sequence[Field], *, masked: bool) -> list[_Segment]:
         else:
             if flags:
                 found.append(_Segment((), np.dtype(flags), 0))
-            units = [_CHARACTERS[fields[i].datatype][0] for i in indices]
+            units = [CHARACTERS[fields[i].datatype][0] for i in indices]
             empty: np.dtype[np.void] = np.dtype([])
             found += [_Segment((i,), empty, u) for i, u in zip(indices, units, strict=True)]
         flags = []
@@ -205,17 +210,17 @@ def _segments(fields: Sequence[Field], *, masked: bool) -> list[_Segment]:
 def _raw(field: Field) -> np.dtype[np.generic]:
     """Give the type of a cell of fixed size."""
     length = field.length or 1
-    if field.datatype in _CHARACTERS:
-        return np.dtype(f"V{length * _CHARACTERS[field.datatype][0]}")
+    if field.datatype in CHARACTERS:
+        return np.dtype(f"V{length * CHARACTERS[field.datatype][0]}")
     if field.datatype == "bit":
         return np.dtype(f"({(length + 7) // 8},)u1")
-    element = _ELEMENTS.get(field.datatype, "u1")
-    return np.dtype(f"({length},){element}" if field.parameter.shape else element)
+    one = element(field.datatype)
+    return np.dtype((one, (length,))) if field.parameter.shape else one
 
 
 def _text(field: Field, cells: Sequence[bytes], missing: NDArray[np.bool_] | None) -> Column:
     """Give text, each cell up to its first NUL."""
-    encoding = _CHARACTERS[field.datatype][1]
+    encoding = CHARACTERS[field.datatype][1]
     column = objects([cell.decode(encoding, "replace").partition("\0")[0] for cell in cells])
     if missing is not None:
         column[missing] = ""

@@ -29,7 +29,8 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
 # The datatype of a column by its type; what VOTable lacks goes out as the next larger one.
 _WORDS = {
     "?": "boolean",
-    **dict.fromkeys("OUM", "char"),
+    **dict.fromkeys("OSM", "char"),
+    "U": "unicodeChar",
     "B": "unsignedByte",
     "b": "short",
     "h": "short",
