@@ -210,8 +210,9 @@ def check(target: str, kind: str | None) -> None:
     from vo_server.budget import Budget
 
     count = 0
-    for count, finding in enumerate(checks.checker(target, kind).check(target, Budget()), 1):
+    for finding in checks.checker(target, kind).check(target, Budget()):
         click.echo(str(finding))
+        count += 1
     click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}", err=True)
     if count:
         sys.exit(_REFUSED)

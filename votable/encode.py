@@ -109,9 +109,19 @@ def _cells(parameter: Parameter, column: Column, datatype: str) -> Fixed | Varia
         flat = column.reshape(-1).tolist()
         codes = [63 if cell is None else 84 if cell else 70 for cell in flat]  # ? T F
         return np.array(codes, np.uint8).reshape(column.shape)
-    if isinstance(column, np.ma.MaskedArray):
-        column = column.filled(np.nan if kind in "fc" else parameter.null or 0)
+    if kind in "fc":
+        column = nan_for_null(column, parameter.dtype)
+    elif isinstance(column, np.ma.MaskedArray):
+        column = column.filled(parameter.null or 0)
     return np.asarray(column, parameter.dtype).astype(dtype)
+
+
+def nan_for_null(column: Column, dtype: np.dtype[np.generic]) -> Column:
+    """Give a column of floats or complex numbers with NaN where it is masked."""
+    if not isinstance(column, np.ma.MaskedArray) or dtype.kind not in "fc":
+        return column
+    filled: Column = column.filled(complex(np.nan, np.nan) if dtype.kind == "c" else np.nan)
+    return filled
 
 
 def _texts(column: Column) -> list[str]:

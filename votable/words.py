@@ -25,20 +25,26 @@ REFFRAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a version of VOTable has; systems: of COOSYS."""
+    """What a version of VOTable has.
+
+    systems, refposition: of COOSYS; media_types: of LINK.
+    """
 
     namespace: str
     serialisations: tuple[Serialisation, ...]
     systems: tuple[str, ...] = _OLD_SYSTEMS
     timesys: bool = False
-    refposition: bool = False  # of COOSYS
+    refposition: bool = False
+    media_types: bool = True
 
 
 _ALL: tuple[Serialisation, ...] = ("tabledata", "binary", "binary2")
 # The namespace has stayed that of 1.3 since then.
 _SINCE_1_3 = "http://www.ivoa.net/xml/VOTable/v1.3"
 VERSIONS = {
-    "1.2": Version("http://www.ivoa.net/xml/VOTable/v1.2", ("tabledata", "binary")),
+    "1.2": Version(
+        "http://www.ivoa.net/xml/VOTable/v1.2", ("tabledata", "binary"), media_types=False
+    ),
     "1.3": Version(_SINCE_1_3, _ALL),
     "1.4": Version(_SINCE_1_3, _ALL, timesys=True),
     "1.5": Version(_SINCE_1_3, _ALL, REFFRAMES, timesys=True, refposition=True),
@@ -124,4 +130,6 @@ def check(version: str, serialisation: str, words: Words) -> Version:
             )
         if frame.refposition and not known.refposition:
             raise ValueError(f"COOSYS of VOTable {version} has no refposition; choose 1.5")
+    if any(link.media_type for link in words.links) and not known.media_types:
+        raise ValueError(f"LINK of VOTable {version} has no media type; choose 1.3 to 1.5")
     return known

@@ -9,7 +9,7 @@ from itertools import chain
 from vo_server.formats.rows import Spelling, batches, gathered, text
 from vo_server.model.table import Table
 from votable.describe import Layout, describe, layout, systems
-from votable.encode import Base64, encode
+from votable.encode import Base64, encode, nan_for_null
 from votable.markup import Markup, escaped
 from votable.words import Serialisation, Words, check
 
@@ -75,9 +75,20 @@ def _noted(tables: Iterable[Table], notes: list[tuple[str, str]]) -> Iterator[Ta
 def _tabledata(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str]:
     yield f"<{element}>\n"
     for table in tables:
-        for part in batches(table):
+        for part in batches(_filled(table)):
             yield f"<TR><TD>{text(part, _SPELLING, _BETWEEN)}</TD></TR>\n"
     yield f"</{element}>\n"
+
+
+def _filled(table: Table) -> Table:
+    """Make null arrays and complex numbers NaN: readers want as many words as there are numbers."""
+    columns = [
+        nan_for_null(column, parameter.dtype)
+        if parameter.shape or parameter.dtype.kind == "c"
+        else column
+        for parameter, column in zip(table.header.parameters, table.columns, strict=True)
+    ]
+    return Table(table.header, tuple(columns), table.notes)
 
 
 def _binary(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str]:

@@ -141,9 +141,11 @@ def _cells(parameter: Parameter, column: Column, spelling: Spelling) -> list[str
 def _masked(parameter: Parameter, column: Column, spelling: Spelling) -> list[str]:
     """Give a column whose masked cells are null."""
     cells = _cells(parameter, np.ma.getdata(column), spelling)
-    masked = np.ma.getmaskarray(column).reshape(len(column), -1).all(axis=1)
+    nulls = np.ma.getmaskarray(column).reshape(len(column), -1).all(axis=1)
     word = spelling.logical[None] if parameter.dtype.kind == "b" else spelling.null or ""
-    return [word if null else cell for cell, null in zip(cells, masked.tolist(), strict=True)]
+    for index in np.flatnonzero(nulls).tolist():
+        cells[index] = word
+    return cells
 
 
 def _array(parameter: Parameter, cell: Any, spelling: Spelling) -> str:
