@@ -320,7 +320,7 @@ def _stilts_cell(text: str, parameter: Parameter) -> Any:
     read: Any = {"b": lambda w: w == "true", "i": int, "u": int}.get(kind, float)
     values = [None if word.strip() in ("", "NaN", "null") else read(word) for word in words]
     values = [value + 0.0 if isinstance(value, float) else value for value in values]
-    if kind == "f" and parameter.dtype.itemsize == 4 or parameter.dtype == _C8:
+    if (kind == "f" and parameter.dtype.itemsize == 4) or parameter.dtype == _C8:
         values = [None if value is None else float(np.float32(value)) for value in values]
     parts = [None if v is None else repr(v) if isinstance(v, float) else str(v) for v in values]
     if all(part is None for part in parts):
