@@ -16,6 +16,9 @@ MODIFIED_JULIAN_DATE = 2400000.5  # origin of MJD
 _UNIX = 2440587.5  # 1970-01-01T00:00:00 as a Julian date
 _DAY = 86_400_000_000_000  # nanoseconds
 _FIRST, _LAST = -106_000.0, 106_000.0  # days from 1970 that datetime64[ns] reaches
+_J2000 = np.datetime64("2000-01-01T12:00", "ns")
+LEAP_SECONDS = np.datetime64("1972-01-01", "ns")
+_REACH = 9.1e18  # nanoseconds from 2000 beyond which a number is a fill
 _SCALES = ("UTC", "TAI", "TT", "TDB")
 
 
@@ -66,3 +69,41 @@ def _ahead_of_utc(days: NDArray[np.float64], origin: float, scale: str) -> NDArr
     utc_first, utc_second = erfa.taiutc(first, atomic)
     seconds += np.rint(((first - utc_first) + (atomic - utc_second)) * 86_400.0)
     return np.asarray(seconds)
+
+
+def to_tt2000(moments: Times) -> NDArray[np.int64]:
+    """Give moments (n,) in UTC as nanoseconds of TT after 2000-01-01T12:00; NaT is the least.
+
+    Raises BadTable for moments before 1972, when UTC had no leap seconds.
+    """
+    whole = moments.astype("datetime64[ns]")
+    known = ~np.isnat(whole)
+    if np.any(whole[known] < LEAP_SECONDS):
+        raise BadTable("times before 1972 have no place in CDF_TIME_TT2000; ask for VOTable or CSV")
+    elapsed = (whole - _J2000).astype(np.int64)
+    result = elapsed + _terrestrial(whole, known)
+    result[~known] = np.iinfo(np.int64).min
+    return np.asarray(result)
+
+
+def from_tt2000(nanoseconds: NDArray[np.int64]) -> Times:
+    """Give the moments of `to_tt2000`; within a leap second, those of the second after it."""
+    known = np.abs(nanoseconds.astype(np.float64)) < _REACH
+    moments = _J2000 + np.where(known, nanoseconds, 0).astype("timedelta64[ns]")
+    guess = moments
+    for _ in range(2):
+        guess = moments - _terrestrial(guess, known).astype("timedelta64[ns]")
+    guess[~known] = np.datetime64("NaT")
+    return np.asarray(guess)
+
+
+def _terrestrial(moments: Times, known: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Give the nanoseconds (n,) by which TT is ahead of UTC."""
+    import erfa
+
+    days, places = np.unique(np.where(known, moments, _J2000).astype("M8[D]"), return_inverse=True)
+    years = days.astype("M8[Y]").astype(int) + 1970
+    months = days.astype("M8[M]").astype(int) % 12 + 1
+    numbers = (days - days.astype("M8[M]")).astype(int) + 1
+    ahead = np.rint(np.maximum(erfa.dat(years, months, numbers, 0.0), 10.0)).astype(np.int64)
+    return np.asarray((ahead * 10**9 + 32_184_000_000)[places.reshape(-1)])

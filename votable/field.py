@@ -191,3 +191,17 @@ def read_param(attributes: Mapping[str, str], *, description: str, number: int) 
     if len(cells) == 1:
         return Constant(replace(parameter, dtype=dtype), numbers[0])
     return Constant(replace(parameter, dtype=dtype, shape=(len(cells),)), tuple(cells))
+
+
+def null_fits(text: str, datatype: str) -> bool:
+    """Tell whether a text is an integer of this datatype."""
+    limits, number = np.iinfo(DTYPES[datatype].str), _integer(text.strip())
+    return number is not None and limits.min <= number <= limits.max
+
+
+def constant_fits(attributes: Mapping[str, str]) -> bool:
+    """Tell whether the value of a PARAM is one of its datatype."""
+    dtype = DTYPES.get(attributes.get("datatype", ""), TEXT)
+    if dtype.kind not in "iuf" or not attributes.get("value", "").strip():
+        return True
+    return read_param(attributes, description="", number=1).parameter.dtype == dtype
