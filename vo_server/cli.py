@@ -88,11 +88,18 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--serve/--no-serve", default=True, help="Keep serving after the flight.")
-def demo(folder: Path, port: int, serve: bool) -> None:
+@click.option("--samp-hub", is_flag=True, help="Run a SAMP hub on loopback while it serves.")
+def demo(folder: Path, port: int, serve: bool, samp_hub: bool) -> None:
     """Write a sample node, fly a spacecraft through it over SOAP, and serve it."""
     from vo_server.demo.show import show
 
-    show(folder, port, keep=serve)
+    if not samp_hub:
+        show(folder, port, keep=serve)
+        return
+    from vo_server.demo.hub import hub
+
+    with hub():
+        show(folder, port, keep=serve)
 
 
 @cli.command()

@@ -85,7 +85,7 @@ def values(element: Element, known: Mapping[str, Element]) -> Found:
 
 def param(element: Element, known: Mapping[str, Element]) -> Found:
     """Check that the value of a PARAM is one of its datatype."""
-    if not constant_fits(dict(element.attrib)):
+    if not constant_fits({str(k): str(v) for k, v in element.items()}):
         value, datatype = element.get("value", ""), element.get("datatype", "")
         yield "value", f"the value '{value[:40]}' is no {datatype[:40]}"
 
