@@ -257,6 +257,7 @@ def test_velocities_that_are_in_doubt() -> None:
 def test_masses(unit: str, value: float, kilograms: float) -> None:
     for parameter in (Parameter("Mass", unit=unit), Parameter("c", unit=unit, ucd="phys.mass")):
         found = masses(row((parameter, value)), argument="seeds")
+        assert found is not None
         np.testing.assert_allclose(found, [kilograms], rtol=1e-9)
     with pytest.raises(WrongUnit, match="has no unit"):
         masses(row((Parameter("mass"), 1)), argument="seeds")
@@ -265,7 +266,9 @@ def test_masses(unit: str, value: float, kilograms: float) -> None:
 def test_charges() -> None:
     for unit, value in (("C", 1.602176634e-19), ("e", 1.0), ("qe", 1.0)):
         table = row((Parameter("q", unit=unit), value))
-        np.testing.assert_allclose(charges(table, argument="seeds"), [1.602176634e-19], rtol=1e-15)
+        found = charges(table, argument="seeds")
+        assert found is not None
+        np.testing.assert_allclose(found, [1.602176634e-19], rtol=1e-15)
     assert charges(row((X, 1)), argument="seeds") is None
     two = [(Parameter(name, unit="C", ucd="phys.electCharge"), 1) for name in ("a", "b")]
     with pytest.raises(BadTable, match=r"\('a'\) and 2 \('b'\) of seeds could both be charge"):

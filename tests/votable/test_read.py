@@ -395,12 +395,12 @@ def test_null_and_nan_are_told_apart_on_request() -> None:
     text = document(_X + _X.replace("double", "int"), rows(["", "1"], ["NaN", ""], ["2", "3"]))
     (table,) = read(io.BytesIO(text), Budget(), nulls=True)
     floats, integers = table.columns
-    assert floats.mask.tolist() == [True, False, False]
+    assert np.ma.getmaskarray(floats).tolist() == [True, False, False]
     assert np.isnan(floats.data[1])
-    assert integers.mask.tolist() == [False, True, False]
+    assert np.ma.getmaskarray(integers).tolist() == [False, True, False]
     raw = struct.pack(">BdBd", 0x80, 0.0, 0, np.nan)
     (table,) = read(io.BytesIO(stream(_X, raw, "BINARY2")), Budget(), nulls=True)
-    assert table.columns[0].mask.tolist() == [True, False]
+    assert np.ma.getmaskarray(table.columns[0]).tolist() == [True, False]
 
 
 def test_arrays_of_variable_length() -> None:

@@ -151,7 +151,7 @@ def _opened(library: Any, data: bytes, budget: Budget) -> Any:
             size = int.from_bytes(self._f.read(width), "big")
             block = self._f.read(min(size, len(data)) - width)
             if block[:4] == b"\0\0\0\x07":
-                return block[4:]
+                return bytes(block[4:])
             if block[:4] != b"\0\0\0\x0d":
                 raise BadTable("the CDF file has a record of another type than it says")
             inflater = zlib.decompressobj(wbits=47)
@@ -371,7 +371,7 @@ def _decoded(
         values = values.astype(_dtype(kind))
         return replace(parameter, dtype=values.dtype, shape=shape), values
     if unit == _LOGICAL:
-        meant = {0: False, 1: True}
+        meant: dict[Any, bool] = {0: False, 1: True}
         flags = objects([meant.get(code) for code in values.reshape(-1).tolist()])
         boolean = replace(parameter, dtype=np.dtype(np.bool_), unit=None, shape=shape)
         return boolean, flags.reshape(values.shape)

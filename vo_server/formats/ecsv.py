@@ -16,7 +16,7 @@ xtype `timestamp`. Reading takes scalar columns; a cell of several numbers is re
 
 import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, BinaryIO
 
@@ -169,7 +169,7 @@ def _tree(text: str) -> dict[str, Any]:
     """Read YAML that has no aliases, tags of its own are taken for what they stand on."""
     import yaml
 
-    class Plain(yaml.SafeLoader):
+    class Plain(yaml.SafeLoader):  # type: ignore[misc]  # yaml is untyped
         """Reads any tag as the plain value behind it; mappings in order (!!omap) as mappings."""
 
     def plain(loader: Any, suffix: str, node: Any) -> Any:
@@ -222,9 +222,7 @@ def _parameter(told: Any) -> Parameter:
     )
 
 
-def _blocks(
-    data: bytes, delimiter: str, header: Header
-) -> Iterator[tuple[int, list[Sequence[str]]]]:
+def _blocks(data: bytes, delimiter: str, header: Header) -> Iterator[tuple[int, list[list[str]]]]:
     """Give blocks of rows and the line of the last; raises BadTable for a row of another length."""
     reader = _Rows(data, delimiter)
     records = iter(reader)

@@ -40,7 +40,7 @@ _MAX_HEADER = 2880 * 600  # bytes
 _TEXT_BYTES = 268_435_456  # padded text of one column
 _FORM = re.compile(r"\s*(\d{0,9})([LBIJKAEDCM])\s*")
 _DIM = re.compile(r"\(\s*(\d{1,9}(?:\s*,\s*\d{1,9})*)\s*\)")
-_TYPES = {
+_TYPES: dict[str, np.dtype[Any]] = {
     "L": np.dtype("u1"), "B": np.dtype("u1"), "I": np.dtype(">i2"), "J": np.dtype(">i4"),
     "K": np.dtype(">i8"), "E": np.dtype(">f4"), "D": np.dtype(">f8"), "C": np.dtype(">c8"),
     "M": np.dtype(">c16"),

@@ -217,7 +217,10 @@ def _parameter(library: Any, field: Any) -> Parameter:
     return Parameter(
         field.name,
         dtype,
-        *(words.get(key) for key in ("unit", "ucd", "utype", "xtype")),
+        words.get("unit"),
+        words.get("ucd"),
+        words.get("utype"),
+        words.get("xtype"),
         words.get("description", ""),
         tuple(shape),
         null,

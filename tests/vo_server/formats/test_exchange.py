@@ -17,7 +17,7 @@ from vo_server.budget import Budget
 from vo_server.context import read as read_any
 from vo_server.errors import BadTable, Refusal, TooMuch
 from vo_server.model.parameter import Parameter
-from vo_server.model.table import Header, Table, concatenate
+from vo_server.model.table import Column, Header, Table, concatenate
 from vo_server.model.time import print_times
 
 Draw = Callable[..., Table]
@@ -76,7 +76,7 @@ def test_a_flight(name: str, flight: Table) -> None:
 
 @pytest.mark.parametrize("name", ["cdf", "fits", "parquet"])
 def test_types_and_arrays(name: str) -> None:
-    columns = {
+    columns: dict[str, Column] = {
         "f4": np.array([0.1, np.nan], np.float32), "i2": np.array([-1, 300], np.int16),
         "u1": np.array([0, 255], np.uint8), "u4": np.array([0, 2**32 - 1], np.uint32),
         "i8": np.array([-(2**63) + 1, 2**63 - 1]), "m": np.arange(12.0).reshape(2, 2, 3),
