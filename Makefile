@@ -23,6 +23,7 @@ docs: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m tests.benchmarks
+	$(BIN)/python -m tests.benchmarks.votable
 
 clean:
 	rm -rf $(VENV) docs/_build demo-node
