@@ -66,7 +66,7 @@ def _ahead_of_utc(days: NDArray[np.float64], origin: float, scale: str) -> NDArr
     if scale in ("TDB", "TT"):
         seconds += 32.184
     atomic = second - seconds / 86_400.0
-    utc_first, utc_second = erfa.taiutc(first, atomic)
+    utc_first, utc_second, _ = erfa.ufunc.taiutc(first, atomic)
     seconds += np.rint(((first - utc_first) + (atomic - utc_second)) * 86_400.0)
     return np.asarray(seconds)
 
@@ -105,5 +105,7 @@ def _terrestrial(moments: Times, known: NDArray[np.bool_]) -> NDArray[np.int64]:
     years = days.astype("M8[Y]").astype(int) + 1970
     months = days.astype("M8[M]").astype(int) % 12 + 1
     numbers = (days - days.astype("M8[M]")).astype(int) + 1
-    ahead = np.rint(np.maximum(erfa.dat(years, months, numbers, 0.0), 10.0)).astype(np.int64)
+    # The functions below erfa's own do not warn of years beyond the known leap seconds.
+    found, _ = erfa.ufunc.dat(years, months, numbers, 0.0)
+    ahead = np.rint(np.maximum(found, 10.0)).astype(np.int64)
     return np.asarray((ahead * 10**9 + 32_184_000_000)[places.reshape(-1)])

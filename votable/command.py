@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -46,14 +47,15 @@ def send(table: str, to: str | None, config: Path) -> None:
         clients.connected("vo-server", "Sends tables of a node") as client,
     ):
         message = _message(table, config, Path(folder), shelf)
-        outcomes = clients.send(client, message, to)
-        for outcome in outcomes:
-            click.echo(f"{outcome.client}: {'loaded' if outcome.ok else outcome.reason}")
-        if not any(outcome.ok for outcome in outcomes):
-            raise BadArgument("no client took the table", argument="table")
-        if "://" not in table or table.startswith("spase://"):
-            click.echo("the table stays available until Ctrl-C", err=True)
-            _wait()
+        with _until_interrupted():
+            outcomes = clients.send(client, message, to)
+            for outcome in outcomes:
+                click.echo(f"{outcome.client}: {'loaded' if outcome.ok else outcome.reason}")
+            if not any(outcome.ok for outcome in outcomes):
+                raise BadArgument("no client took the table", argument="table")
+            if "://" not in table or table.startswith("spase://"):
+                click.echo("the table stays available until Ctrl-C", err=True)
+                Event().wait()
 
 
 @samp.command()
@@ -71,11 +73,10 @@ def listen(resource: str, variables: tuple[str, ...], method: Any, config: Path)
     with tempfile.TemporaryDirectory() as folder, open_shelf() as shelf:
         pilot = Pilot(load(config), resource, variables, method, Path(folder), shelf)
         description = f"Flies a spacecraft through {resource}"
-        with clients.connected("vo-server", description) as client:
+        with clients.connected("vo-server", description) as client, _until_interrupted():
             listener = clients.Listener(client, pilot.fly, click.echo)
             click.echo("listening for tables until Ctrl-C")
-            with _until_interrupted():
-                listener.run()
+            listener.run()
 
 
 def _message(table: str, config: Path, folder: Path, shelf: "Shelf") -> "Message":
@@ -132,15 +133,12 @@ def _orbit(settings: "Settings", resource: str, folder: Path) -> Path:
 
 @contextmanager
 def _until_interrupted() -> Iterator[None]:
+    """Take Ctrl-C and SIGTERM for the end of the block, also where the shell lets them pass by."""
+    import signal
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     except KeyboardInterrupt:
         click.echo()
-
-
-def _wait() -> None:
-    """Wait for Ctrl-C."""
-    import threading
-
-    with _until_interrupted():
-        threading.Event().wait()

@@ -32,13 +32,16 @@ def tag(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def columns(element: Element, known: Mapping[str, Element]) -> Found:
-    """Check what FIELD and PARAM share: UCD, unit, datatype and arraysize, xtype."""
+def ucds(element: Element, known: Mapping[str, Element]) -> Found:
+    """Check the UCD of an element."""
     told = element.get("ucd")
-    if told:
-        mistake = ucd.wrong(told.strip())
-        if mistake is not None:
-            yield mistake
+    mistake = ucd.wrong(told.strip()) if told else None
+    if mistake is not None:
+        yield mistake
+
+
+def columns(element: Element, known: Mapping[str, Element]) -> Found:
+    """Check what FIELD and PARAM share: unit, datatype and arraysize, xtype."""
     unit = element.get("unit")
     if unit and not is_unit(unit.strip()):
         yield "unit", f"'{unit[:40]}' is no unit of VOUnits 1.1"
@@ -170,9 +173,9 @@ def _is_number(text: str) -> bool:
 Rule = Callable[[Element, Mapping[str, Element]], Found]
 
 RULES: dict[str, tuple[Rule, ...]] = {
-    "FIELD": (columns, references, timed),
-    "PARAM": (columns, references, param),
-    "GROUP": (references,),
+    "FIELD": (ucds, columns, references, timed),
+    "PARAM": (ucds, columns, references, param),
+    "GROUP": (ucds, references),
     "FIELDref": (references,),
     "PARAMref": (references,),
     "VALUES": (values,),

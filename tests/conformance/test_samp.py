@@ -279,6 +279,18 @@ def test_no_hub_and_nobody_there(
     assert "Traceback" not in said
 
 
+def test_the_hub_of_the_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vo_server.demo.hub import hub as demo_hub
+    from vo_server.errors import BadArgument
+
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:file://{tmp_path / 'samp'}")
+    with demo_hub():
+        Desktop("Aladin").client.disconnect()
+        with pytest.raises(BadArgument, match="runs already"), demo_hub():
+            pytest.fail("two hubs")
+    assert not (tmp_path / "samp").exists()
+
+
 class Browser:
     """A headless Chromium, driven through its debugging pipe."""
 

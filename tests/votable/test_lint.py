@@ -1,5 +1,7 @@
 """Lint: what is right has no finding, and every rule has a mutant of it that fires just it."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +50,7 @@ MUTANTS = [
     ("ucd-grammar", "pos.eq.ra;meta.main", "pos eq ra", 10),
     ("ucd-word", "pos.eq.ra;meta.main", "pos.eq.ra;bad.ucd", 10),
     ("ucd-place", "pos.eq.ra;meta.main", "meta.main;pos.eq.ra", 10),
+    ("ucd-word", '<GROUP name="g">', '<GROUP name="g" ucd="bad.ucd">', 13),
     ("unit", 'unit="deg"', 'unit="furlong"', 10),
     ("unit", 'unit="km"', 'unit="R_E"', 7),
     ("datatype", 'datatype="short"', 'datatype="shirt"', 12),
@@ -132,3 +135,18 @@ def test_real_tables(shared: Path) -> None:
     assert "arraysize" in found
     found = {f.rule for f in lint((folder / "calcSC_FMI.xml").read_bytes(), Budget())}
     assert {"doctype", "unit"} <= found
+
+
+def test_the_command(tmp_path: Path) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "vo_server", "check", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    (tmp_path / "good.vot").write_text(GOOD, encoding="utf-8")
+    (tmp_path / "bad.xml").write_text(GOOD.replace('"km"', '"furlong"'), encoding="utf-8")
+    good, bad = run("good.vot"), run("bad.xml", "--as", "votable")
+    assert (good.returncode, good.stdout, good.stderr) == (0, "", "no findings\n")
+    assert (bad.returncode, bad.stderr) == (1, "1 finding\n")
+    assert bad.stdout == "bad.xml:7: unit: 'furlong' is no unit of VOUnits 1.1\n"
+    lost = run("bad.xml")
+    assert (lost.returncode, "say --as one of: " in lost.stderr) == (1, True)

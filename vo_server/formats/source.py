@@ -133,4 +133,4 @@ def timescale_statement(name: str) -> Constant:
 
 def timeorigin_statement(julian_date: float) -> Constant:
     """Give the constant that tells the zero of a table's times as a Julian date."""
-    return Constant(Parameter("timeorigin", REAL, "d", ucd="time.epoch;meta.ref"), julian_date)
+    return Constant(Parameter("timeorigin", REAL, "d", ucd="time.epoch"), julian_date)

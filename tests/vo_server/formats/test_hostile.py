@@ -64,7 +64,7 @@ def _nested_parquet() -> bytes:
 
 
 def _cdf_bomb() -> bytes:
-    """Give a CDF whose one record inflates to 300 MB of zeros."""
+    """Give a CDF whose one record inflates to 150 MB of zeros."""
     import tempfile
     from pathlib import Path
 
@@ -79,7 +79,7 @@ def _cdf_bomb() -> bytes:
         file.close()
         data = path.read_bytes()
     deflater = zlib.compressobj(9, wbits=31)
-    bomb = deflater.compress(bytes(300_000_000)) + deflater.flush()
+    bomb = deflater.compress(bytes(150_000_000)) + deflater.flush()
     place = data.index(b"\x1f\x8b")
     begun = place - 24
     record = struct.pack(">qiiq", len(bomb) + 24, 13, 0, len(bomb)) + bomb
