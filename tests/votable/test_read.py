@@ -2,7 +2,9 @@
 
 import base64
 import io
+import itertools
 import struct
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -436,6 +438,35 @@ def test_limits() -> None:
     stopped.stop.set()
     with pytest.raises(Stopping):
         list(read(io.BytesIO(two), stopped))
+
+
+class Endless(io.RawIOBase):
+    """A document whose one row goes on and on."""
+
+    def __init__(self, head: bytes, piece: bytes, count: int) -> None:
+        self._pieces = itertools.chain([head], itertools.repeat(piece, count))
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._pieces, b"")
+
+
+def test_a_row_of_100_mb() -> None:
+    head = document('<FIELD name="t" datatype="char" arraysize="*"/>' * 1000, "").partition(b"</DA")
+    cells = b"<TD>" + b"x" * 100_000 + b"</TD>"
+    stream = Endless(head[0] + b"<TABLEDATA><TR>", cells, 1000)
+    tracemalloc.start()
+    with pytest.raises(TooMuch, match="larger than this node's limit of 50000000 bytes"):
+        list(read(stream, Budget(bytes=50_000_000)))  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 70_000_000
+
+
+def test_names_and_ids_that_are_there_twice() -> None:
+    field = '<FIELD ID="a" name="x" datatype="int"/>'
+    table = read_all(document(field * 2, rows(["1", "2"])))
+    assert [p.name for p in table.header.parameters] == ["x", "x"]
+    assert [c.tolist() for c in table.columns] == [[1], [2]]
 
 
 def test_small_cells_do_not_become_large_columns() -> None:
