@@ -95,7 +95,7 @@ def _binary(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str
     base64 = Base64()
     yield f'<{element}>\n<STREAM encoding="base64">\n'
     for table in tables:
-        for part in batches(table):
+        for part in batches(table, cell=8):
             yield base64.feed(encode(part, plan.datatypes, masked=element == "BINARY2"))
     yield f"{base64.finish()}</STREAM>\n</{element}>\n"
 

@@ -76,10 +76,13 @@ def begun(tables: Iterable[Table]) -> tuple[Header, Iterator[Table]]:
     return first.header, chain((first,), stream)
 
 
-def batches(table: Table) -> Iterator[Table]:
-    """Cut a block so that the text of a piece is some 100 kB; the pieces share its memory."""
+def batches(table: Table, cell: int = _CELL) -> Iterator[Table]:
+    """Cut a block so that a piece goes out as some 100 kB; the pieces share its memory.
+
+    cell: what an element takes, in characters or bytes.
+    """
     elements = sum(abs(int(np.prod(p.shape, dtype=int))) for p in table.header.parameters)
-    size = max(1, 2 * _PIECE // (_CELL * max(1, elements)))
+    size = max(1, 2 * _PIECE // (cell * max(1, elements)))
     for start in range(0, len(table), size):
         yield Table(table.header, tuple(c[start : start + size] for c in table.columns))
 
