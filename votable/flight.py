@@ -1,6 +1,7 @@
 """Flight: a table that came by SAMP, taken as a trajectory and flown through a resource."""
 
 import secrets
+from collections import deque
 from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,6 +18,7 @@ from votable.shelf import Shelf
 from votable.write import write
 
 _LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+_KEPT = 50  # results that stay available
 _MEDIA_TYPE = "application/x-votable+xml"
 
 
@@ -45,6 +47,7 @@ class Pilot:
         self._fetcher = Fetcher(settings.fetch.model_copy(update={"allow": _LOOPBACK}))
         self._limits, self._method = settings.limits, method
         self._folder, self._shelf = folder, shelf
+        self._flown: deque[tuple[str, Path]] = deque()
 
     def fly(self, message: Message) -> Message:
         """Give the message of the result; raises a Refusal for what cannot be flown."""
@@ -64,4 +67,10 @@ class Pilot:
         with file.open("wb") as out:
             out.writelines(write(sampling.fly(request, self._source, budget, argument="url")))
         name = f"{message.name or 'table'} through {resource.title or resource.id}"
-        return load("votable", self._shelf.put(file, _MEDIA_TYPE), name)
+        url = self._shelf.put(file, _MEDIA_TYPE)
+        self._flown.append((url, file))
+        while len(self._flown) > _KEPT:
+            old, gone = self._flown.popleft()
+            self._shelf.drop(old)
+            gone.unlink(missing_ok=True)
+        return load("votable", url, name)

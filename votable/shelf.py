@@ -24,6 +24,10 @@ class Shelf:
         self._files[place] = (path, media_type)
         return self._base + place
 
+    def drop(self, url: str) -> None:
+        """Take a file off again."""
+        self._files.pop(url.removeprefix(self._base), None)
+
     def find(self, place: str) -> tuple[Path, str] | None:
         """Give the file at the path of a URL, and its media type."""
         return self._files.get(place)

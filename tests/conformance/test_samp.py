@@ -103,15 +103,22 @@ def hub(
         with suppress(Exception):
             server.stop()
         return
+    with _jsamp(program("jsamp"), tmp_path):
+        yield "jsamp"
+
+
+@contextmanager
+def _jsamp(program: str, home: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run jsamp's hub; Java takes its home from a property alone."""
     process = subprocess.Popen(
-        [program("jsamp"), "hub", "-mode", "no-gui", "-profiles", "std"],
-        env=os.environ | {"JAVA_TOOL_OPTIONS": f"-Duser.home={tmp_path}"},
+        [program, "hub", "-mode", "no-gui", "-profiles", "std"],
+        env=os.environ | {"JAVA_TOOL_OPTIONS": f"-Duser.home={home}"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
     try:
         _wait_for_hub()
-        yield "jsamp"
+        yield process
     finally:
         process.terminate()
         process.wait(20)
@@ -277,6 +284,24 @@ def test_no_hub_and_nobody_there(
     assert process.returncode == 1
     assert "the SAMP hub went away" in said
     assert "Traceback" not in said
+
+
+def test_the_hub_is_gone_in_mid_send(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, program: Callable[[str], str]
+) -> None:
+    monkeypatch.setenv("SAMP_HUB", f"std-lockurl:file://{tmp_path / 'samp'}")
+    with _jsamp(program("jsamp"), tmp_path) as process:
+        desktop = Desktop("TOPCAT")
+        desktop.client.unbind_receive_call("table.load.votable")
+        desktop.client.bind_receive_call("table.load.votable", lambda *message: process.kill())
+        done = subprocess.run(
+            [sys.executable, "-m", "vo_server", "samp", "send", _ORBIT],
+            cwd=folder, capture_output=True, text=True, timeout=120,
+        )  # fmt: skip
+        with suppress(Exception):
+            desktop.client.disconnect()
+    assert done.returncode == 1
+    assert done.stderr == "vo-server: the SAMP hub went away\n"
 
 
 def test_the_hub_of_the_demonstration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

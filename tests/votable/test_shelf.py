@@ -24,5 +24,8 @@ def test_files_are_given_out_under_names_of_their_own(tmp_path: Path) -> None:
         for bad in (f"{root}/", f"{root}/b.vot", f"{root}/../a.vot", f"{url}?x"):
             with pytest.raises(urllib.error.HTTPError, match="404"):
                 urllib.request.urlopen(bad, timeout=30)
+        shelf.drop(url)
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(url, timeout=30)
     with pytest.raises(urllib.error.URLError):
         urllib.request.urlopen(url, timeout=30)

@@ -49,8 +49,11 @@ def _parquet(compression: str = "snappy", value: str = "x", count: int = 3) -> b
     import pyarrow.parquet
 
     sink = io.BytesIO()
-    table = pyarrow.table({"s": [value] * count})
-    pyarrow.parquet.write_table(table, sink, compression=compression)
+    indices = pyarrow.array(np.zeros(count, np.int32))
+    texts = pyarrow.DictionaryArray.from_arrays(indices, [value])
+    pyarrow.parquet.write_table(
+        pyarrow.table({"s": texts}), sink, compression=compression, store_schema=False
+    )
     return sink.getvalue()
 
 
