@@ -19,6 +19,7 @@ from vo_server.errors import BadTable, Refusal, TooMuch
 from vo_server.model.parameter import Parameter
 from vo_server.model.table import Column, Header, Table, concatenate
 from vo_server.model.time import print_times
+from vo_server.roles import times, trajectory
 
 Draw = Callable[..., Table]
 
@@ -154,6 +155,11 @@ def test_a_real_cdf(shared: Any) -> None:
     assert time.dtype.kind == "M"
     assert str(table.columns[0][0]).startswith("2012-12-01T00:00")
     assert len(table) == 100
+    path_flown = trajectory([table], body="Earth", radius=None, argument="orbit")
+    np.testing.assert_allclose(path_flown.positions[0], [9756757.8, 34897480.5, -6253369.1])
+    moments = times(path_flown.table, argument="orbit")
+    assert moments is not None
+    assert str(moments[0]) == "2012-12-01T00:00:05.691000000"
 
 
 def test_formats_are_told_by_their_first_bytes(flight: Table) -> None:
