@@ -28,6 +28,7 @@ _SCHEMAS = ("1.1", "1.2", "1.3", "1.4", "1.5")
 _NAMESPACE = "http://www.ivoa.net/xml/VOTable/v"
 _LINE = re.compile(r"line (\d+): (.*)", re.DOTALL)
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\d(?:T\d\d:\d\d:\d\d(?:\.\d+)?Z?)?")
+_SMALL = 4_194_304  # bytes of a document that is gone through although the reader refuses it
 _ENOUGH = 1000  # findings of one document
 _EXTENSIONS = (".vot", ".votable")
 
@@ -54,13 +55,10 @@ def lint(document: bytes, budget: Budget) -> Iterator[Finding]:
     """Give what is wrong with a document, a thousand findings at most; see `RULES`."""
     blocks, refused = _read(document, budget)
     yield from refused
+    if refused and len(document) > _SMALL:
+        return
     try:
-        root = etree.fromstring(
-            document,
-            etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=True)
-            if not refused
-            else etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False),
-        )
+        root = _tree(document)
     except etree.XMLSyntaxError as err:
         if not refused:
             yield Finding("xml", str(err)[:200], err.lineno)
@@ -74,6 +72,19 @@ def lint(document: bytes, budget: Budget) -> Iterator[Finding]:
         yield finding
         if number == _ENOUGH:
             return
+
+
+def _tree(document: bytes) -> Element:
+    """Parse a document without its rows but the last, which the reader has looked at already."""
+    events: Any = etree.iterparse(
+        BytesIO(document), events=("end",), tag="{*}TR", resolve_entities=False, no_network=True,
+        load_dtd=False, huge_tree=True,
+    )  # fmt: skip
+    for _, row in events:
+        while row.getprevious() is not None:
+            del row.getparent()[0]
+    root: Element = events.root
+    return root
 
 
 def _read(document: bytes, budget: Budget) -> tuple[list[Table], list[Finding]]:

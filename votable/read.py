@@ -130,20 +130,9 @@ class _Document:
         """What was noted by the end of the document."""
         return tuple(self._metadata.notes) if self._ended else ()
 
-    def _end_table(self) -> None:
-        """Put the last block of a table aside and make room for another one."""
-        data = self._data
-        columns = data.take() if data is not None and data.rows else ()
-        header = self._metadata.header
-        assert header is not None
-        notes = tuple(self._metadata.notes)
-        rows = len(columns[0]) if columns else 0
-        if rows or notes or not self._given:
-            self._done.append(Table(header, columns or _no_rows(header), notes))
-        self._before += self._taken + rows
-        self._size += (self._taken + rows) * self._row_size
-        self._data, self._taken, self._given, self._met = None, 0, False, True
-        self._metadata.forget()
+    @property
+    def _row_size(self) -> int:
+        return sum(field.size for field in self._metadata.fields)
 
     def check(self, budget: Budget) -> None:
         """Raise TooMuch where there are more rows, or larger ones, than the budget allows."""
@@ -161,10 +150,6 @@ class _Document:
             and (self.rows or self.notes or not self._given)
         ):
             yield self.take()
-
-    @property
-    def _row_size(self) -> int:
-        return sum(field.size for field in self._metadata.fields)
 
     def take(self) -> Table:
         """Give the rows that wait as a block."""
@@ -266,6 +251,21 @@ class _Document:
             self._pieces.clear()
             if name == "TABLE" and self._several and self._metadata.header is not None:
                 self._end_table()
+
+    def _end_table(self) -> None:
+        """Put the last block of a table aside and make room for another one."""
+        data = self._data
+        columns = data.take() if data is not None and data.rows else ()
+        header = self._metadata.header
+        assert header is not None
+        notes = tuple(self._metadata.notes)
+        rows = len(columns[0]) if columns else 0
+        if rows or notes or not self._given:
+            self._done.append(Table(header, columns or _no_rows(header), notes))
+        self._before += self._taken + rows
+        self._size += (self._taken + rows) * self._row_size
+        self._data, self._taken, self._given, self._met = None, 0, False, True
+        self._metadata.forget()
 
     def _begin_data(self, name: str) -> None:
         if self._data is not None:

@@ -1,5 +1,6 @@
 """Lint: what is right has no finding, and every rule has a mutant of it that fires just it."""
 
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,16 @@ def test_what_the_writer_writes_has_no_finding(version: str) -> None:
     table = Table(header, (moments, np.ones(2), np.ones(2, np.float32)), (("points ok", "2"),))
     for serialisation in VERSIONS[version].serialisations:
         assert rules(b"".join(write([table], version, serialisation)).decode()) == []
+
+
+def test_many_rows_take_little_room() -> None:
+    rows = GOOD[GOOD.index("<TR>") : GOOD.index("</TABLEDATA>")]
+    many = GOOD.replace(rows, rows * 20_000).replace('nrows="2"', 'nrows="40000"')
+    bad = many.replace('unit="km"', 'unit="furlong"').replace('ID="r"', 'ID="sky"')
+    begun = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert rules(many) == []
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - begun < 150_000
+    assert {"unit", "id"} <= set(rules(bad))
 
 
 def test_the_checker(tmp_path: Path) -> None:
