@@ -174,9 +174,7 @@ def _linear_plain(values: Any, place: Any, line: Any, fraction: Any, row: Any) -
     """Interpolate one variable on a grid without periodic axes."""
     _, _, dx, dy, dz = line
     for k in range(len(row)):
-        row[k] = _mix(
-            values, place[k], dx, dy, dz, fraction[0, k], fraction[1, k], fraction[2, k]
-        )
+        row[k] = _mix(values, place[k], dx, dy, dz, fraction[0, k], fraction[1, k], fraction[2, k])
 
 
 @called

@@ -152,7 +152,8 @@ class Warm:
             path = Path(folder) / "arrays.npz"
             np.savez(path, values=self.values[0], points=points)
             run = [str(_PEERS), "-W", "ignore", "-c", _ECONFORGE, str(path), "21"]
-            peer = json.loads(subprocess.run(run, capture_output=True, check=True, cwd=folder).stdout)
+            told = subprocess.run(run, capture_output=True, check=True, cwd=folder).stdout
+            peer = json.loads(told)
         ours = _in_turns({"ours": calls["ours"]}, 21)["ours"]
         return [*rows, Row(what, "ours", "econforge interpolation (float64)", ours, peer, 1.0)]
 
@@ -209,7 +210,7 @@ def _line_seconds(memory: Any) -> float:
     numba = importlib.import_module("numba")
     flat = memory.reshape(-1)
 
-    @numba.njit
+    @numba.njit  # type: ignore[untyped-decorator]
     def touch(values: Any, places: Any) -> float:
         total = 0.0
         for k in range(len(places)):
@@ -361,26 +362,34 @@ def _particles() -> list[Row]:
 
 def _cubic() -> list[Row]:
     """Build splines over 64 nodes, and over 100 where the peer's time is extrapolated."""
-    rows = []
-    rgi = {}
-    for nodes in (48, 64):
-        axis = np.linspace(0.0, 1.0, nodes)
-        values = np.random.default_rng(6).normal(size=(nodes,) * 3)
-        rgi[nodes] = _in_turns(
-            {"p": lambda: RegularGridInterpolator((axis,) * 3, values, method="cubic")}, 1
-        )["p"]
-    power = np.log(rgi[64] / rgi[48]) / np.log(64 / 48)
-    for nodes, target in ((64, None), (100, 100.0)):
-        axis = np.linspace(0.0, 1.0, nodes)
-        grid = Grid(axis, axis, axis)
-        variables = prepare(grid, [np.random.default_rng(6).normal(size=(nodes,) * 3)])
-        plan = locate(grid, np.stack([axis, axis, axis], axis=1))
-        ours = _in_turns({"o": lambda: cubic(plan, variables)}, 3)["o"]
-        peer = rgi[64] * (nodes / 64) ** power
-        told = "" if nodes == 64 else f", extrapolated as n^{power:.1f}"
-        name = f"SciPy RegularGridInterpolator{told}"
-        rows.append(Row(f"cubic spline of {nodes}^3 nodes", "ours", name, ours, peer, target))
-    return rows
+    small, large = _rgi_spline(48), _rgi_spline(64)
+    power = np.log(large / small) / np.log(64 / 48)
+    guess = f"SciPy RegularGridInterpolator, extrapolated as n^{power:.1f}"
+    return [
+        Row("cubic spline of 64^3 nodes", "ours", "SciPy RegularGridInterpolator",
+            _our_spline(64), large, None),
+        Row("cubic spline of 100^3 nodes", "ours", guess,
+            _our_spline(100), large * (100 / 64) ** power, 100.0),
+    ]  # fmt: skip
+
+
+def _cube(nodes: int) -> tuple[Floats, Floats]:
+    return np.linspace(0.0, 1.0, nodes), np.random.default_rng(6).normal(size=(nodes,) * 3)
+
+
+def _rgi_spline(nodes: int) -> float:
+    axis, values = _cube(nodes)
+    return _in_turns(
+        {"p": lambda: RegularGridInterpolator((axis,) * 3, values, method="cubic")}, 1
+    )["p"]
+
+
+def _our_spline(nodes: int) -> float:
+    axis, values = _cube(nodes)
+    grid = Grid(axis, axis, axis)
+    variables = prepare(grid, [values])
+    plan = locate(grid, np.stack([axis, axis, axis], axis=1))
+    return _in_turns({"o": lambda: cubic(plan, variables)}, 3)["o"]
 
 
 def main() -> None:

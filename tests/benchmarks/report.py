@@ -52,7 +52,7 @@ def write_page(folder: Path) -> None:
         parts += [f"## {content['title']}\n", f"{content['machine']}.\n"]
         if content["notes"]:
             parts.append(f"{content['notes']}\n")
-        parts.append("| work | ours | peer | ours, ms | ratio | wanted |\n|---|---|---|---|---|---|")
+        parts += ["| work | ours | peer | ours, ms | ratio | wanted |", "|---|---|---|---|---|---|"]
         for given in content["rows"]:
             row = Row(**given)
             wanted = "" if row.target is None else f"{row.target:.2g}"
