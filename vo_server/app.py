@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from interpolation import engine
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
@@ -55,6 +56,8 @@ def build(settings: Settings) -> Drain:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         drain_on_signal(drain)
+        # Kernels are compiled beside the first requests, which NumPy answers until then.
+        threading.Thread(target=engine.warm, name="warm", daemon=True).start()
         await context.work(context.registry.all)
         yield
         context.close()

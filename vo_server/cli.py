@@ -136,7 +136,12 @@ def plugins() -> None:
 @_out
 @_config
 @click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
-@click.option("--method", type=click.Choice(["linear", "nearest"]), default="linear")
+@click.option(
+    "--method",
+    type=click.Choice(["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]),
+    default="linear",
+    show_default=True,
+)
 def fly(  # one a command-line option
     resource: str,
     trajectory: str,
@@ -172,6 +177,7 @@ def fly(  # one a command-line option
 @click.option("--step", help="Step length with unit, such as '50 km' [default: half a cell].")
 @click.option("--max-steps", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--radius", help="Lines end below it, with unit [default: the run's boundary].")
+@click.option("--tolerance", help="Error of a step, with unit; steps are then chosen by it.")
 def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     resource: str,
     seeds: str,
@@ -182,6 +188,7 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     step: str | None,
     max_steps: int,
     radius: str | None,
+    tolerance: str | None,
 ) -> None:
     """Trace lines of RESOURCE from SEEDS, a file, a URL or the id of a served orbit."""
     from vo_server import lines, sampling, units
@@ -203,6 +210,9 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
         None if step is None else units.quantity(step, "m", argument="step"),
         max_steps,
         None if radius is None else units.quantity(radius, "m", argument="radius"),
+        tolerance=None
+        if tolerance is None
+        else units.quantity(tolerance, "m", argument="tolerance"),
     )
     source = sampling.source_of(entry, "RESOURCE")
     _write(output, lines.follow(request, source, budget, argument="SEEDS"), None)

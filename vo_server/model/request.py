@@ -27,7 +27,8 @@ class LineRequest:
 
     quantity: the vector's name without component, such as 'B'; step: None for half the smallest
     cell; radius: lines end below it, None for the run's inner boundary; region: lines end
-    outside it, None for the whole domain.
+    outside it, None for the whole domain; tolerance: steps of at most `step` are chosen so that
+    the error of each is below it, None for steps of one length.
     """
 
     resource: Resource
@@ -38,3 +39,4 @@ class LineRequest:
     max_steps: int = 1000
     radius: float | None = None
     region: Box | None = None
+    tolerance: float | None = None
