@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from vo_server.budget import Budget
 from vo_server.errors import Refusal
 from vo_server.model.parameter import Parameter
-from vo_server.model.request import Method
+from vo_server.model.request import Method, SeriesRequest
 from vo_server.model.resource import Refused, Resource
 from vo_server.model.space import Box, Frame, Points
 from vo_server.model.table import Table
@@ -35,6 +35,18 @@ class Field(Protocol):
         """Give values (len(names), n) in the parameters' units and status (n,).
 
         points: (n, 3) metres in `frame`. Status numbers are `interpolation.status.Status`.
+        """
+        ...
+
+
+@runtime_checkable
+class ErrorSource(Protocol):
+    """A field that can tell how far off its interpolated values may be."""
+
+    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
+        """Estimate the interpolation error (len(names), n) in the parameters' units.
+
+        NaN where there is no value.
         """
         ...
 
@@ -84,6 +96,19 @@ class OrbitSource(Protocol):
 
     def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
         """Give the trajectory of an orbit resource, in the interval where one is given."""
+        ...
+
+
+@runtime_checkable
+class SeriesSource(Protocol):
+    """A provider of time series."""
+
+    def read(self, request: SeriesRequest) -> Iterator[Table]:
+        """Give blocks that hold every record of the interval, in about the order of their times.
+
+        Columns other than those named, and records outside the interval, may be among them:
+        `vo_server.series` trims, orders and selects. A block has some thousand records.
+        """
         ...
 
 

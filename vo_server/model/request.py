@@ -5,6 +5,7 @@ from typing import Literal
 
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box
+from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 
 Method = Literal["linear", "nearest"]
@@ -19,6 +20,15 @@ class SampleRequest:
     names: tuple[str, ...]
     trajectory: Trajectory
     method: Method = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRequest:
+    """Read the named columns of a time series in an interval; the first name is its time."""
+
+    resource: Resource
+    interval: TimeInterval
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
