@@ -56,6 +56,7 @@ def build(settings: Settings) -> Drain:
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         drain_on_signal(drain)
         await context.work(context.registry.all)
+        await context.work(context.datasets.all)
         yield
         context.close()
 

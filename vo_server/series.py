@@ -17,7 +17,7 @@ from vo_server.model.table import Header, Table, concatenate
 from vo_server.ports import SeriesSource
 
 # Records of a chunk; records may come late by as many and still find their place.
-ROWS = 4096
+ROWS = 2048
 
 
 def read(request: SeriesRequest, source: SeriesSource, budget: Budget) -> Iterator[Table]:

@@ -32,6 +32,21 @@ class StreamBroken(Exception):
     """A response failed after its header was out; leaving it incomplete is all that is left."""
 
 
+class Status(int):
+    """An HTTP status that goes out with a reason phrase of its own.
+
+    Where a server knows no reason phrases but the usual ones, it is the number that it is.
+    """
+
+    phrase: str
+
+    def __new__(cls, number: int, phrase: str) -> "Status":
+        """Make a status of a number and a phrase of one line of ASCII."""
+        made = super().__new__(cls, number)
+        made.phrase = phrase
+        return made
+
+
 class Workers:
     """The threads in which synchronous work runs, `concurrent` at a time; more waits in line.
 
@@ -52,6 +67,7 @@ class Workers:
         blocks: Callable[[], Iterator[bytes]],
         media_type: str,
         headers: Mapping[str, str] | None = None,
+        status: int = 200,
     ) -> Response:
         """Give a response whose body the iterator makes, block by block, in a worker thread.
 
@@ -66,7 +82,9 @@ class Workers:
         except asyncio.CancelledError:
             self.discard(source)
             raise
-        return _BlockResponse(self, source, first, media_type, headers)
+        response = _BlockResponse(self, source, first, media_type, headers)
+        response.status_code = status
+        return response
 
     def discard(self, source: "_Source") -> None:
         """Have a source closed by a worker; nobody waits for it."""
@@ -133,8 +151,8 @@ class _BlockResponse(StreamingResponse):
         """Send the response; raises StreamBroken where it fails after its header."""
         try:
             if scope["method"] == "HEAD":
-                start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-                await send(start)
+                start = {"type": "http.response.start", "headers": self.raw_headers}
+                await send({**start, "status": self.status_code})
                 await send({"type": "http.response.body", "body": b""})
             else:
                 await super().__call__(scope, receive, send)

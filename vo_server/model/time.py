@@ -91,7 +91,7 @@ LEAP_DAYS = frozenset(
     + [f"{year}-12-31" for year in (*range(1972, 1980), 1987, 1989, 1990, 1995, 1998, 2005, 2008)]
     + ["2016-12-31"]
 )
-_REACH = (np.datetime64("1677-09-22", "ns"), np.datetime64("2262-04-11", "ns"))
+_REACH = (np.datetime64("1678-01-01", "ns"), np.datetime64("2262-01-01", "ns"))
 
 
 def parse_restricted(text: str, *, argument: str) -> np.datetime64:
@@ -119,8 +119,8 @@ def parse_restricted(text: str, *, argument: str) -> np.datetime64:
     if not (midnight or leap or (hours < 24 and minutes < 60 and seconds < 60)):
         raise wrong
     whole = date.astype("datetime64[s]") + np.timedelta64(3600 * hours + 60 * minutes + seconds)
-    if not _REACH[0] < whole < _REACH[1]:
-        return _REACH[whole > _REACH[0]]
+    if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
+        return _REACH[int(year) > _LAST_YEAR]
     return whole.astype("datetime64[ns]") + np.timedelta64(0 if leap else fraction, "ns")
 
 
@@ -155,9 +155,11 @@ def stamps(times: Times, digits: int) -> NDArray[np.bytes_]:
     whole = times.astype("datetime64[ns]").view(np.int64)
     day, rest = np.divmod(whole, _DAY)
     text = np.empty((len(whole), stamp_length(digits)), np.uint8)
-    days, place = np.unique(day, return_inverse=True)
-    names = np.datetime_as_string(days.astype("datetime64[D]")).astype("S10")
-    text[:, :10] = names.view(np.uint8).reshape(-1, 10)[place]
+    turns = np.concatenate([[0], np.flatnonzero(day[1:] != day[:-1]) + 1])[: len(day)]
+    names = np.datetime_as_string(day[turns].astype("datetime64[D]")).astype("S10")
+    text[:, :10] = np.repeat(
+        names.view(np.uint8).reshape(-1, 10), np.diff(turns, append=len(day)), axis=0
+    )
     second, fraction = np.divmod(rest, 1_000_000_000)
     minute, second = np.divmod(second, 60)
     hour, minute = np.divmod(minute, 60)
