@@ -59,7 +59,7 @@ class Context:
         self.fronts = tuple(fronts(settings))
         self._fetcher = Fetcher(settings.fetch)
         self._stop = stop
-        self.datasets = Datasets(self.registry)
+        self.datasets = Datasets(self.registry, settings.flights)
         self._workers = Workers(settings.limits.concurrent)
         self._clerks = Workers(_CLERKS)
 

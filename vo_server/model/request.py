@@ -14,12 +14,17 @@ Direction = Literal["forward", "backward", "both"]
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Sample the named parameters of an output along a trajectory."""
+    """Sample the named parameters of an output along a trajectory.
+
+    status, error: add the column `Status`, and an estimate of the error of each parameter.
+    """
 
     resource: Resource
     names: tuple[str, ...]
     trajectory: Trajectory
     method: Method = "linear"
+    status: bool = False
+    error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
