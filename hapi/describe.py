@@ -64,9 +64,7 @@ def capabilities(version: Version, formats: Sequence[str], base_url: str) -> Doc
 
 def catalog(version: Version, resources: Iterable[Resource]) -> list[Document]:
     """Give the list of datasets, grouped by mission and instrument in keys of our own."""
-    return [
-        {"id": _series(r).name, "title": short_title(r.title), **_groups(r)} for r in resources
-    ]
+    return [{"id": _series(r).name, "title": short_title(r.title), **_groups(r)} for r in resources]
 
 
 def info(
@@ -173,9 +171,7 @@ def _citation(version: Version, series: Series) -> Document:
     return {key: series.citation or None}
 
 
-def _where(
-    version: Version, series: Series, definitions: Document, *, resolve: bool
-) -> Document:
+def _where(version: Version, series: Series, definitions: Document, *, resolve: bool) -> Document:
     """Tell where the measurements were made.
 
     The text of 3.3 lets `location` name the columns that hold a position that moves; its JSON

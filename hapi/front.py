@@ -53,8 +53,10 @@ class HapiFront:
         routes = []
         for mount in MOUNTS:
             endpoint = _Endpoint(mount, operations, context)
-            for path in (mount.path, f"{mount.path}/{{name:path}}"):
-                routes.append(Route(path, endpoint.answer, methods=_METHODS))
+            routes += [
+                Route(path, endpoint.answer, methods=_METHODS)
+                for path in (mount.path, f"{mount.path}/{{name:path}}")
+            ]
         return routes
 
     def services(self, context: Context) -> list[Service]:

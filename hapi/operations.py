@@ -16,6 +16,7 @@ from hapi.csv_rows import CsvRows
 from hapi.json_rows import JsonRows
 from hapi.status import Rejected
 from hapi.version import V3_2, V3_3, Mount, Version
+from hapi.wire import Wire
 from vo_server import series
 from vo_server.budget import Budget
 from vo_server.context import Context
@@ -25,7 +26,12 @@ from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Resource
 from vo_server.model.table import Table
 
-_WRITERS = {"csv": CsvRows, "binary": BinaryRows, "json": JsonRows}
+Writer = CsvRows | BinaryRows | JsonRows
+_WRITERS: dict[query.Format, type[Writer]] = {
+    "csv": CsvRows,
+    "binary": BinaryRows,
+    "json": JsonRows,
+}
 STARTED = datetime.now(UTC).replace(microsecond=0)
 
 
@@ -146,7 +152,7 @@ class Operations:
         self,
         dataset: Dataset,
         request: SeriesRequest,
-        writer: CsvRows | BinaryRows | JsonRows,
+        writer: Writer,
         head: bytes,
         budget: Budget,
     ) -> Iterator[bytes]:
@@ -212,9 +218,7 @@ class Operations:
         return None
 
 
-def _rows(
-    writer: CsvRows | BinaryRows | JsonRows, wires: Sequence[describe.Wire], table: Table
-) -> bytes:
+def _rows(writer: Writer, wires: Sequence[Wire], table: Table) -> bytes:
     pairs = zip(wires, table.columns, strict=True)
     return writer.rows([made.cells(column) for made, column in pairs])
 

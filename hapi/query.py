@@ -5,6 +5,7 @@ Nothing here repeats what was asked: the standard forbids to echo it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 from urllib.parse import parse_qsl
 
@@ -109,7 +110,7 @@ def choose(mount: Mount, written: str | None, known: Sequence[str]) -> tuple[str
     found = [place.get(name, -1) for name in written.split(",", len(known) + 1)]
     if -1 in found:
         raise Rejected(status.UNKNOWN_COLUMN)
-    if mount.version >= V2_1 and any(b <= a for a, b in zip(found, found[1:], strict=False)):
+    if mount.version >= V2_1 and any(b <= a for a, b in pairwise(found)):
         raise Rejected(status.BAD_ORDER)
     return tuple(known[i] for i in sorted({0, *found}))
 

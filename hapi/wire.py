@@ -78,9 +78,8 @@ class Wire:
         else:
             missing = np.zeros(column.shape, bool) if self.null is None else column == self.null
         values = np.where(missing, int(self.fill or 0), column) if missing.any() else column
-        if values.dtype.itemsize > 2 and len(values):
-            if values.min() < _INT.min or values.max() > _INT.max:
-                raise BadFile(f"an integer of {self.name} needs more than 32 bits")
+        if values.min(initial=0) < _INT.min or values.max(initial=0) > _INT.max:
+            raise BadFile(f"an integer of {self.name} needs more than 32 bits")
         return np.ascontiguousarray(values, np.int32)
 
     def _times(self, column: Column) -> NDArray[Any]:

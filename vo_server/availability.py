@@ -6,6 +6,7 @@ is asked for: `Time` is its first record, `Stop` the end of its last one.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,20 @@ _CUTS = tuple(
 _PARTS = 20
 _GAP = 1.5  # cadences from which on a distance is a gap
 _MOMENT = np.dtype("datetime64[ns]")
+_EPOCH = np.datetime64(0, "ns")
 _HAS_VALUES = (Status.OK, Status.TOUCHES_BODY)
+
+
+class _Stretches(NamedTuple):
+    """First times (n,), last times and numbers of records of stretches."""
+
+    first: Times
+    last: Times
+    counts: NDArray[np.int_]
+
+    def part(self, chosen: slice) -> "_Stretches":
+        """Give some of them."""
+        return _Stretches(self.first[chosen], self.last[chosen], self.counts[chosen])
 
 
 class Availability:
@@ -42,9 +56,10 @@ class Availability:
         self._cut = next((cut for cut in _CUTS if length >= _PARTS * cut), _CUTS[-1])
         self._step = series.cadence or np.timedelta64(10 ** (9 - series.digits), "ns")
         self._gap = None if series.cadence is None else series.cadence * _GAP
-        self._names = (of.parameters[0].name,)
+        names = [of.parameters[0].name]
         if any(parameter.name == STATUS.name for parameter in of.parameters[1:]):
-            self._names = (*self._names, STATUS.name)
+            names.append(STATUS.name)
+        self._names = tuple(names)
         self.resource = replace(
             of,
             id=f"{of.id}/Availability",
@@ -60,7 +75,7 @@ class Availability:
         stop = request.interval.stop + self._cut
         coverage = TimeInterval(start, stop)
         header = Header(self.resource.parameters, self.resource.title)
-        held: Stretches | None = None
+        held: _Stretches | None = None
         for block in self._source.read(SeriesRequest(self._of, coverage, self._names)):
             times = self._kept(block)
             inside = np.sort(times[coverage.holds(times)])
@@ -69,9 +84,9 @@ class Availability:
             found = self._stretches(inside)
             if held is not None:
                 found = self._joined(held, found)
-            if len(found[0]) > 1:
-                yield self._table(header, tuple(column[:-1] for column in found))
-            held = tuple(column[-1:] for column in found)
+            if len(found.first) > 1:
+                yield self._table(header, found.part(slice(None, -1)))
+            held = found.part(slice(-1, None))
         if held is not None:
             yield self._table(header, held)
 
@@ -81,30 +96,34 @@ class Availability:
             return times[np.isin(block.column(STATUS.name), _HAS_VALUES)]
         return times
 
-    def _stretches(self, times: Times) -> "Stretches":
+    def _stretches(self, times: Times) -> "_Stretches":
         """Give first and last time and number of records of each stretch."""
         begins = np.concatenate([[True], self._breaks(times[:-1], times[1:])])
         first = np.flatnonzero(begins)
         counts = np.diff(first, append=len(times))
-        return times[first], times[first + counts - 1], counts
+        return _Stretches(times[first], times[first + counts - 1], counts)
 
     def _breaks(self, before: Times, after: Times) -> NDArray[np.bool_]:
         """Tell whether between two records a stretch ends."""
         cut = (before - _EPOCH) // self._cut != (after - _EPOCH) // self._cut
-        return cut if self._gap is None else cut | (after - before > self._gap)
+        return np.asarray(cut if self._gap is None else cut | (after - before > self._gap))
 
-    def _joined(self, held: "Stretches", found: "Stretches") -> "Stretches":
+    def _joined(self, held: "_Stretches", found: "_Stretches") -> "_Stretches":
         """Put the open stretch of the block before in front."""
-        if self._breaks(held[1], found[0][:1])[0]:
-            return tuple(np.concatenate(pair) for pair in zip(held, found, strict=True))
-        first, last, count = (column.copy() for column in found)
-        first[0] = held[0][0]
-        count[0] += held[2][0]
-        return first, last, count
+        if self._breaks(held.last, found.first[:1])[0]:
+            return _Stretches(
+                np.concatenate([held.first, found.first]),
+                np.concatenate([held.last, found.last]),
+                np.concatenate([held.counts, found.counts]),
+            )
+        first, counts = found.first.copy(), found.counts.copy()
+        first[0] = held.first[0]
+        counts[0] += held.counts[0]
+        return _Stretches(first, found.last, counts)
 
-    def _table(self, header: Header, stretches: "Stretches") -> Table:
-        first, last, count = stretches
-        return Table(header, (first, last + self._step, count.astype(np.int32)))
+    def _table(self, header: Header, stretches: "_Stretches") -> Table:
+        stop = stretches.last + self._step
+        return Table(header, (stretches.first, stop, stretches.counts.astype(np.int32)))
 
     def _series(self, series: Series) -> Series:
         return replace(
@@ -121,12 +140,6 @@ class Availability:
             resource_id="",
             resource_url="",
         )
-
-
-_EPOCH = np.datetime64(0, "ns")
-
-# First times, last times, numbers of records.
-Stretches = tuple[NDArray[np.datetime64], NDArray[np.datetime64], NDArray[np.int_]]
 
 
 def _columns(of: Resource) -> tuple[Parameter, ...]:

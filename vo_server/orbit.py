@@ -15,9 +15,7 @@ def steady_step(times: Times) -> np.timedelta64 | None:
     return np.sort(steps)[len(steps) // 2] if len(steps) else None
 
 
-def resampled(
-    whole: Trajectory, step: np.timedelta64, interval: TimeInterval | None
-) -> Trajectory:
+def resampled(whole: Trajectory, step: np.timedelta64, interval: TimeInterval | None) -> Trajectory:
     """Give positions at multiples of a step after the first time, those in an interval only.
 
     Between positions the cubic through the nearest four is taken, so that a position depends on

@@ -1,4 +1,4 @@
-"""Dataset file: what the files of a time series cannot tell, as people write it in `dataset.toml`."""
+"""Dataset file: what the files of a time series cannot tell, as people write `dataset.toml`."""
 
 import re
 import tomllib

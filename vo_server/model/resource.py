@@ -25,11 +25,10 @@ class Resource:
     id: `spase://authority/Type/...`; parent: id of the output's run or the run's model;
     model: id of an output's model;
     parameters: what can be asked for, in SI units; domain: where it is defined, metres; step:
-    smallest distance of its grid's nodes, metres, None where it has no grid; around: name of the
-    body of an orbit, whose radius may not be told; version: changes
+    smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
     whenever the numbers behind it may have changed; source: where it comes from, for people;
     remarks: what an operator should know, such as a unit overridden by `run.toml`; series: what
-    only a time series has.
+    only a time series has; around: name of an orbit's body, whose radius may not be told.
     """
 
     id: str
@@ -40,7 +39,6 @@ class Resource:
     body: Body | None = None
     domain: Box | None = None
     step: float | None = None
-    around: str | None = None
     parent: str | None = None
     model: str | None = None
     population: str | None = None
@@ -49,6 +47,7 @@ class Resource:
     source: str = ""
     remarks: tuple[str, ...] = ()
     series: Series | None = None
+    around: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

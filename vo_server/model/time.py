@@ -121,12 +121,11 @@ def parse_restricted(text: str, *, argument: str) -> np.datetime64:
     whole = date.astype("datetime64[s]") + np.timedelta64(3600 * hours + 60 * minutes + seconds)
     if not _FIRST_YEAR <= int(year) <= _LAST_YEAR:
         return _REACH[int(year) > _LAST_YEAR]
-    return whole.astype("datetime64[ns]") + np.timedelta64(0 if leap else fraction, "ns")
+    moment: np.datetime64 = whole.astype("datetime64[ns]")
+    return moment + np.timedelta64(0 if leap else fraction, "ns")
 
 
-def _date(
-    year: int, number: str | None, month: int, day: int, wrong: BadArgument
-) -> np.datetime64:
+def _date(year: int, number: str | None, month: int, day: int, wrong: BadArgument) -> np.datetime64:
     """Give a day of the calendar; raises `wrong` where there is none."""
     if number is not None:
         if not 1 <= int(number) <= 365 + calendar.isleap(year):

@@ -34,7 +34,8 @@ class Pattern:
         self._text = text
         self.timed = "%Y" in text
         parts = re.split(r"(%[YmdjHMS]|\*)", text)
-        self._glob = "".join("*" if part in (*_FIELDS, "*") else part for part in parts)
+        wild = "".join("*" if part in (*_FIELDS, "*") else part for part in parts)
+        self._glob = re.sub(r"\*+", "*", wild)
         named: set[str] = set()
         self._match = re.compile("".join(_expression(part, named) for part in parts))
 

@@ -285,4 +285,4 @@ def _modified(path: Path, parts: Sequence[_Part]) -> np.datetime64 | None:
         newest = max(file.stat().st_mtime for file in (path, *(part.path for part in parts)))
     except OSError:
         return None
-    return np.datetime64(int(newest), "s").astype("datetime64[ns]")
+    return np.datetime64(int(newest * 1e9), "ns")
