@@ -20,9 +20,10 @@ from starlette.routing import Route
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
+from vo_server.metrics import MEDIA_TYPE, Metrics
 from vo_server.settings import Settings, load
 from vo_server.signals import drain_on_signal
-from vo_server.streaming import Drain
+from vo_server.streaming import FRONT, Drain
 
 CONFIG_VARIABLE = "VO_CONFIG"
 
@@ -45,9 +46,11 @@ def build(settings: Settings) -> Drain:
     """Build the node as an ASGI application; raises BadArgument naming what is wrong in it."""
     stop = threading.Event()
     context = Context(settings, stop)
+    metrics = Metrics()
     routes = [
         Route("/healthz", _health(context)),
         Route("/results/{name}", _result(context)),
+        Route("/metrics", _metrics(metrics)),
     ]
     for front in context.fronts:
         routes.extend(_guarded(front, route) for route in front.routes(context))
@@ -73,7 +76,7 @@ def build(settings: Settings) -> Drain:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # it would build a URL from the request
-    drain = Drain(app, stop)
+    drain = Drain(app, stop, metrics)
     return drain
 
 
@@ -82,6 +85,7 @@ def _guarded(front: Any, route: Route) -> Route:
     endpoint: Endpoint = route.endpoint
 
     async def guarded(request: Request) -> Response:
+        request.scope[FRONT] = type(front).__name__
         try:
             return await endpoint(request)
         except Refusal as refusal:
@@ -108,6 +112,14 @@ def _health(context: Context) -> Endpoint:
         )
 
     return health
+
+
+def _metrics(metrics: Metrics) -> Endpoint:
+    async def numbers(request: Request) -> Response:
+        """Give operators' Prometheus what the node has answered."""
+        return Response(metrics.page(), media_type=MEDIA_TYPE)
+
+    return numbers
 
 
 def _result(context: Context) -> Endpoint:

@@ -6,6 +6,7 @@ a node that goes down answers every request, and writes the access log.
 
 import asyncio
 import logging
+import re
 import secrets
 import threading
 import time
@@ -21,11 +22,16 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server.errors import Refusal
+from vo_server.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("vo_server.access")
 
 T = TypeVar("T")
+
+FRONT = "vo_server.front"  # the key of a request's scope under which the front's name stands
+# Robots name a page about themselves, as HAPI asks of them, or call themselves one.
+_ROBOT = re.compile(r"https?://|bot\b|crawler|spider|verifier|harvest", re.IGNORECASE)
 
 
 class StreamBroken(Exception):
@@ -181,9 +187,10 @@ class Drain:
     stop: set when work in flight must end; the budgets of all requests share it.
     """
 
-    def __init__(self, app: ASGIApp, stop: threading.Event) -> None:
+    def __init__(self, app: ASGIApp, stop: threading.Event, metrics: Metrics | None = None) -> None:
         self._app = app
         self._stop = stop
+        self._metrics = metrics or Metrics()
         self._draining = False
         self._scopes: set[anyio.CancelScope] = set()
 
@@ -210,7 +217,7 @@ class Drain:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._metrics)
         try:
             if not self._draining:
                 await self._serve(exchange, receive)
@@ -228,8 +235,10 @@ class Drain:
             self._scopes.add(scope)
             try:
                 await self._app(exchange.scope, receive, exchange.send)
-            except (StreamBroken, ClientDisconnect):
-                pass  # logged already, or nobody's fault; the server sees an incomplete answer
+            except StreamBroken:
+                exchange.broken()  # logged already; the server sees an incomplete answer
+            except ClientDisconnect:
+                pass  # nobody's fault
             finally:
                 self._scopes.discard(scope)
 
@@ -245,9 +254,11 @@ def _stopping() -> Response:
 class _Exchange:
     """One request and what was answered, for the access log."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self.scope = scope
         self._send = send
+        self._metrics = metrics
+        metrics.begin()
         self._begun = time.monotonic()
         self._status: int | None = None
         self._sent = 0
@@ -269,18 +280,33 @@ class _Exchange:
         if self._status is None:
             self._status = 500
 
+    def broken(self) -> None:
+        """Count that the answer failed after its header."""
+        self._metrics.broken(self._front())
+
+    def _front(self) -> str:
+        """Name the front whose route it was, `-` where there was none."""
+        return str(self.scope.get(FRONT, "-"))
+
     def log(self) -> None:
-        """Write the line of this request: `-` for the status when the client left before it."""
+        """Write the line of this request: `-` for the status when the client left before it.
+
+        A robot, which tells itself by its user agent, has the word behind it.
+        """
         agent = dict(self.scope["headers"]).get(b"user-agent", b"-").decode("latin-1")
+        robot = _ROBOT.search(agent) is not None
+        seconds = time.monotonic() - self._begun
+        self._metrics.end(self._front(), self._status, self._sent, seconds, robot=robot)
         _access.info(
-            '%s %s %s %d %.3f %s "%s"',
+            '%s %s %s %d %.3f %s "%s"%s',
             self.scope["method"],
             _clean(self.scope["path"]),
             self._status or "-",
             self._sent,
-            time.monotonic() - self._begun,
+            seconds,
             (self.scope.get("client") or ("-",))[0],
             "".join(char for char in agent if " " <= char <= "~" and char != '"')[:200],
+            " robot" if robot else "",
         )
 
 
