@@ -103,6 +103,22 @@ def plugins() -> None:
 
 
 @cli.command()
+@click.argument("target")
+@click.option("--as", "name", help="What it is [default: what it looks like].")
+def check(target: str, name: str | None) -> None:
+    """Check TARGET, such as the URL of a HAPI server, against its standard."""
+    from vo_server.plugins import check_of
+
+    errors = 0
+    for finding in check_of(target, name).check(target):
+        click.echo(f"{finding.level:7} {finding.text}")
+        errors += finding.level == "error"
+    click.echo(f"{errors} errors", err=True)
+    if errors:
+        sys.exit(_REFUSED)
+
+
+@cli.command()
 @click.argument("resource")
 @click.argument("trajectory")
 @_out

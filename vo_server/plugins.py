@@ -9,9 +9,9 @@ from pydantic import ValidationError
 
 from vo_server.errors import BadArgument
 from vo_server.model.run import explain
-from vo_server.ports import Format
+from vo_server.ports import Check, Format
 
-GROUPS = ("vo_server.providers", "vo_server.fronts", "vo_server.formats")
+GROUPS = ("vo_server.providers", "vo_server.fronts", "vo_server.formats", "vo_server.checks")
 
 
 @cache
@@ -47,6 +47,19 @@ def build(group: str, name: str, options: Mapping[str, Any], *arguments: Any) ->
     except ValidationError as err:
         raise BadArgument(f"{name}: {explain(err)}", argument=name) from err
     return plugin(checked, *arguments)
+
+
+def check_of(target: str, name: str | None) -> Check:
+    """Give the check of a name, or the one that recognises a target; raises BadArgument."""
+    group = "vo_server.checks"
+    if name is not None:
+        return cast(Check, load(group, name)())
+    for known in installed(group):
+        check = cast(Check, load(group, known)())
+        if check.recognises(target):
+            return check
+    names = ", ".join(installed(group))
+    raise BadArgument(f"nothing tells what the target is; name it with --as: {names}")
 
 
 @cache

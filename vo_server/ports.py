@@ -151,6 +151,29 @@ class ServiceSource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a check finds wrong; level: error or warning."""
+
+    level: str
+    text: str
+
+
+@runtime_checkable
+class Check(Protocol):
+    """A check of a file, a folder or a server against a standard."""
+
+    name: str
+
+    def recognises(self, target: str) -> bool:
+        """Tell whether a target looks like what this checks."""
+        ...
+
+    def check(self, target: str) -> Iterator[Finding]:
+        """Give what is wrong; raises a Refusal where the target cannot be looked at."""
+        ...
+
+
 class Front(Protocol):
     """A protocol: routes of a Starlette application below `prefix`."""
 

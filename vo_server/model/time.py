@@ -194,6 +194,29 @@ def print_duration(length: np.timedelta64) -> str:
     return "P" + f"{days}D" * bool(days) + f"T{clock}" * bool(clock)
 
 
+_DURATION = re.compile(
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?"
+    r"(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?",
+    re.ASCII,
+)
+
+
+def parse_duration(text: str) -> np.timedelta64 | None:
+    """Read a duration of ISO 8601 such as P1DT30M, a month as 30 and a year as 365 days.
+
+    None where it is none, zero, or longer than 200 years.
+    """
+    match = _DURATION.fullmatch(text[:60])
+    if match is None:
+        return None
+    parts = [float(part or 0) for part in match.groups()]
+    units = (365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3_600, 60, 1)
+    seconds = sum(part * unit for part, unit in zip(parts, units, strict=True))
+    if not 0 < seconds < 200 * 365 * 86_400:
+        return None
+    return np.timedelta64(round(seconds * 1e9), "ns")
+
+
 @dataclass(frozen=True, slots=True)
 class TimeInterval:
     """Half-open interval [start, stop) of datetime64[ns] UTC."""
