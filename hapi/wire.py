@@ -77,7 +77,9 @@ class Wire:
             missing = column == _INT.min
         else:
             missing = np.zeros(column.shape, bool) if self.null is None else column == self.null
-        values = np.where(missing, int(self.fill or 0), column) if missing.any() else column
+        values = column
+        if missing.any():
+            values = np.where(missing, int(self.fill or 0), column.astype(np.int64))
         if values.min(initial=0) < _INT.min or values.max(initial=0) > _INT.max:
             raise BadFile(f"an integer of {self.name} needs more than 32 bits")
         return np.ascontiguousarray(values, np.int32)
