@@ -62,7 +62,7 @@ class Flight:
         names = self._names(wanted)
         source, output = self.output.provider, self.output.resource
         assert isinstance(source, FieldSource)
-        sampled = SampleRequest(output, names, way, self.method, not self.error, self.error)
+        sampled = SampleRequest(output, names, way, self.method, True, self.error)
         yield from fly(sampled, source, _ALL)
 
     def _names(self, wanted: set[str]) -> tuple[str, ...]:
@@ -208,9 +208,9 @@ def _published_way(way: Trajectory) -> Trajectory:
         frame=str(way.frame) if way.frame else None,
         components=("x", "y", "z"),
     )
-    times = way.times if way.times is not None else np.empty(len(way), "datetime64[ns]")
+    times = np.full(len(way), "NaT", "datetime64[ns]") if way.times is None else way.times
     table = Table(Header((_TIME, parameter)), (times, position))
-    return Trajectory(way.positions, way.frame, table, (1, 1, 1), times)
+    return Trajectory(way.positions, way.frame, table, (1, 1, 1), way.times)
 
 
 def _published(parameter: Parameter) -> Parameter:

@@ -1,4 +1,4 @@
-"""Documents of every version: by the standard's JSON schemas, and key by key where they are silent."""
+"""Documents of every version: by the published JSON schemas, else key by key."""
 
 import json
 from pathlib import Path
@@ -99,7 +99,8 @@ def test_errors_fit_it_but_for_codes_that_it_forgets(
     codes = {}
     for path in ("nothing", "info?id=nothing", "info?id=mixed&parameters=no", "info?id=mixed&a=1",
                  "catalog?depth=x", "info?id=mixed&resolve_references=x",
-                 "info?id=mixed&parameters=Flux,Flux", "data?id=mixed", "data?id=mixed&time.min=2026",
+                 "info?id=mixed&parameters=Flux,Flux", "data?id=mixed",
+                 "data?id=mixed&time.min=2026",
                  "data?id=mixed&time.min=2027&time.max=2026",
                  "data?id=mixed&time.min=2026&time.max=2027"):  # fmt: skip
         got = server.ask(f"{mount.path}/{path}")

@@ -123,7 +123,8 @@ def test_a_column_reads_the_same_whatever_is_beside_it(rows: list[Any], chosen: 
     widths = [int(np.prod(p.shape)) for p in parameters]
     starts = [0, *itertools.accumulate(widths)]
     kept = [0, *sorted(chosen)]
-    part = list(csv.reader(io.StringIO(_csv([parameters[i] for i in kept], [columns[i] for i in kept]),
+    part = list(csv.reader(io.StringIO(_csv([parameters[i] for i in kept],
+    [columns[i] for i in kept]),
                                        newline="")))  # fmt: skip
     for all_cells, some in zip(whole, part, strict=True):
         assert some == [c for i in kept for c in all_cells[starts[i] : starts[i] + widths[i]]]
@@ -155,7 +156,8 @@ def test_ten_million_reals_bit_for_bit() -> None:
         read = np.array(list(map(float, lines))).view(np.uint64)
         assert (read == values.reshape(-1).view(np.uint64)).all()
         json = JsonRows(wires)
-        document = orjson.loads(json.begin(b"{}", asked=True).replace(b"{,", b"{") + json.rows(cells)
+        document = orjson.loads(json.begin(b"{}", asked=True).replace(b"{,",
+        b"{") + json.rows(cells)
                                 + json.end())  # fmt: skip
         listed = np.array([row[1] for row in document["data"]]).reshape(-1).view(np.uint64)
         assert (listed == read).all()
@@ -198,7 +200,8 @@ def test_what_does_not_fit_is_refused() -> None:
             wrong.cells(column)
     for parameter in (
         Parameter("x", fill="inf"), Parameter("x", fill="none"), Parameter("n", _INT, fill="1.5"),
-        Parameter("n", _INT, fill="2147483648"), Parameter("s", np.dtype("datetime64[ns]"), fill="2026Z"),
+        Parameter("n", _INT, fill="2147483648"), Parameter("s", np.dtype("datetime64[ns]"),
+        fill="2026Z"),
     ):  # fmt: skip
         with pytest.raises(BadFile, match="the fill of"):
             wire(parameter, 3)
