@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -157,15 +158,15 @@ class Operations:
         budget: Budget,
     ) -> Iterator[bytes]:
         """Give the body in pieces; the first holds the first records, or there are none."""
-        tables = series.read(request, dataset.source, budget)
         wires = describe.wires(request.resource, request.names)
         count = 0
-        for table in tables:
-            count += len(table)
-            if count > self._records:
-                raise TooMuch(f"the request gives more than {self._records} records")
-            yield head + _rows(writer, wires, table)
-            head = b""
+        with closing(series.read(request, dataset.source, budget)) as tables:
+            for table in tables:
+                count += len(table)
+                if count > self._records:
+                    raise TooMuch(f"the request gives more than {self._records} records")
+                yield head + _rows(writer, wires, table)
+                head = b""
         if not count:
             raise NoRecords
         if end := writer.end():

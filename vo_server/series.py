@@ -4,7 +4,7 @@ What a source gives is cut into chunks of a fixed number of records first, so th
 does not depend on how the source split it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,9 @@ from vo_server.ports import SeriesSource
 ROWS = 2048
 
 
-def read(request: SeriesRequest, source: SeriesSource, budget: Budget) -> Iterator[Table]:
+def read(
+    request: SeriesRequest, source: SeriesSource, budget: Budget
+) -> Generator[Table, None, None]:
     """Give the records whose times lie in [start, stop), strictly increasing in time.
 
     Columns are those named, in that order. Of records with the same time the first is kept.
