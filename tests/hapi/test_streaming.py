@@ -162,6 +162,8 @@ def test_the_work_stops_when_the_client_has_gone(app: Any, give: Any) -> None:
         finally:
             closed = True
 
+    give(blocks)
+
     async def test() -> None:
         exchange = Exchange(app)
 
