@@ -24,7 +24,7 @@ class CsvRows:
     media_type = "text/csv"
 
     def __init__(self, wires: Sequence[Wire]) -> None:
-        self._groups = _groups(wires)
+        self._groups = [_Group(wires, part) for part in _groups(wires)]
 
     def begin(self, info: bytes, *, asked: bool) -> bytes:
         """Give what stands before the records: the description in comment lines, where asked."""
@@ -32,7 +32,7 @@ class CsvRows:
 
     def rows(self, cells: Sequence[NDArray[Any]]) -> bytes:
         """Write a block of records; cells: as `Wire.cells` gives them, n at least 1."""
-        parts = [_lines([cells[i] for i in group]) for group in self._groups]
+        parts = [group.lines(cells) for group in self._groups]
         if len(parts) == 1:
             return b"\n".join(parts[0]) + b"\n"
         return b"\n".join(map(b",".join, zip(*parts, strict=True))) + b"\n"
@@ -54,20 +54,29 @@ def _groups(wires: Sequence[Wire]) -> list[list[int]]:
     return groups
 
 
-def _lines(columns: Sequence[NDArray[Any]]) -> list[bytes]:
-    """Write columns of one type: for each record its cells with commas between."""
-    count = len(columns[0])
-    flat = [column.reshape(count, -1) for column in columns]
-    if flat[0].dtype.kind == "S":
-        return _texts(flat[0])
-    matrix = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-    text = orjson.dumps(matrix, option=orjson.OPT_SERIALIZE_NUMPY)
-    return text[2:-2].replace(b"null", b"NaN").split(b"],[")
+class _Group:
+    """Columns of one type that stand side by side."""
+
+    def __init__(self, wires: Sequence[Wire], places: Sequence[int]) -> None:
+        self._places = tuple(places)
+        self._type = wires[places[0]].type
+        self._nan = any(wires[i].type == "double" and wires[i].is_nan for i in places)
+
+    def lines(self, cells: Sequence[NDArray[Any]]) -> list[bytes]:
+        """Give for each record the cells of these columns with commas between."""
+        count = len(cells[0])
+        flat = [cells[i].reshape(count, -1) for i in self._places]
+        if flat[0].dtype.kind == "S":
+            return _texts(flat[0], plain=self._type == "isotime")
+        matrix = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
+        text = orjson.dumps(matrix, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2]
+        return (text.replace(b"null", b"NaN") if self._nan else text).split(b"],[")
 
 
-def _texts(matrix: NDArray[Any]) -> list[bytes]:
+def _texts(matrix: NDArray[Any], *, plain: bool) -> list[bytes]:
+    """Write texts; plain: none of them can need quotes."""
     cells: list[bytes] = matrix.reshape(-1).tolist()
-    if _QUOTED.search(b"\0".join(cells)):
+    if not plain and _QUOTED.search(b"\0".join(cells)):
         cells = [
             b'"' + cell.replace(b'"', b'""') + b'"' if _QUOTED.search(cell) else cell
             for cell in cells

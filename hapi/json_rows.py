@@ -48,10 +48,19 @@ def _values(wire: Wire, column: NDArray[Any]) -> list[bytes]:
             return text[2:-2].split(b"],[")
         close, open_ = b"]" * depth, b"[" * depth
         return text[1:-1].replace(close + b"," + open_, close + b"\n" + open_).split(b"\n")
-    flat = np.ascontiguousarray(column).reshape(count, -1).tolist()
     if not wire.size and wire.type == "isotime":
-        return [b'"' + row[0] + b'"' for row in flat]
+        return _quoted(np.ascontiguousarray(column))
+    flat = np.ascontiguousarray(column).reshape(count, -1).tolist()
     return [orjson.dumps(_nested(row, wire.size)) for row in flat]
+
+
+def _quoted(times: NDArray[np.bytes_]) -> list[bytes]:
+    """Put times (n,) in quotes."""
+    length = times.dtype.itemsize
+    text = np.full((len(times), length + 2), ord('"'), np.uint8)
+    text[:, 1:-1] = times.view(np.uint8).reshape(-1, length)
+    quoted: list[bytes] = text.view(f"S{length + 2}").reshape(-1).tolist()
+    return quoted
 
 
 def _nested(row: list[bytes], size: tuple[int, ...]) -> Any:

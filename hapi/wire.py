@@ -44,6 +44,11 @@ class Wire:
     digits: int = 3
 
     @property
+    def is_nan(self) -> bool:
+        """Whether the fill of a real is no number."""
+        return self.fill is not None and math.isnan(float(self.fill))
+
+    @property
     def dtype(self) -> np.dtype[Any]:
         """The type of a cell in binary records: little endian."""
         kinds = {"double": "<f8", "integer": "<i4"}
