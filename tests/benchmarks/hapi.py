@@ -1,10 +1,8 @@
-"""Measurements of HAPI: against bare routes that make the same bytes, and peers at hand.
+"""Measurements of HAPI: against bare routes that make the same bytes, one of them with pandas.
 
 Run by `make bench`. Times are medians; ratios are within one run.
 """
 
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -32,7 +30,6 @@ from tests.benchmarks.series_node import Long
 real = plugins.load
 plugins.load = lambda group, name: Long if name == "bench-long" else real(group, name)
 from vo_server.cli import main
-sys.setswitchinterval(0.001)
 sys.argv = ["vo-server", *sys.argv[1:]]
 main()
 """
@@ -70,7 +67,6 @@ def measure(node: BenchNode, folder: Path) -> dict[str, Any]:
         results["hour"] = {"p50": _latency(hour, 200)[0]}
         results["growth_MB"] = _growth(url, pid)
     results["flight"] = _flight(node)
-    results["peers"] = "server-nodejs: " + ("at hand, not started" if _nodejs() else "not at hand")
     return results
 
 
@@ -87,15 +83,14 @@ def show(results: dict[str, Any]) -> None:
         print(f"  {form} against {peer}: {ratio:.2f}")
     info = results["info"]
     print(
-        f"HAPI info: p50 {info['idle_p50'] * 1e3:.2f} ms, p95 {info['idle_p95'] * 1e3:.2f} ms; with "
-        f"{_STREAMS} streams p50 {info['loaded_p50'] * 1e3:.2f} ms, "
+        f"HAPI info: p50 {info['idle_p50'] * 1e3:.2f} ms, p95 {info['idle_p95'] * 1e3:.2f} ms; "
+        f"with {_STREAMS} streams p50 {info['loaded_p50'] * 1e3:.2f} ms, "
         f"p95 {info['loaded_p95'] * 1e3:.2f} ms"
     )
     print(f"HAPI hour of minutes: p50 {results['hour']['p50'] * 1e3:.2f} ms")
     print(f"HAPI memory growth over 100,000,000 records: {results['growth_MB']:.1f} MB")
     for name, seconds in results["flight"].items():
         print(f"HAPI virtual spacecraft, a day of minutes, {name:10} {seconds * 1e3:7.2f} ms")
-    print(f"HAPI peers: {results['peers']}")
 
 
 def _stream(url: str) -> tuple[float, float, int]:
@@ -158,7 +153,7 @@ def _growth(url: str, pid: int) -> float:
                 peak = max(peak, process.memory_info().rss)
     if size != 56 * 100_000_000:
         raise RuntimeError(f"{size} bytes came of the long stream")
-    return (peak - before) / 1e6
+    return float(peak - before) / 1e6
 
 
 def _flight(node: BenchNode) -> dict[str, float]:
@@ -171,10 +166,6 @@ def _flight(node: BenchNode) -> dict[str, float]:
         "everything": _latency(f"{base}&format=binary", 100)[0],
         "as csv": _latency(f"{base}&format=csv", 100)[0],
     }
-
-
-def _nodejs() -> bool:
-    return shutil.which("node") is not None and "HAPI_NODEJS_DIR" in os.environ
 
 
 @contextmanager
