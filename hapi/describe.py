@@ -74,11 +74,12 @@ def info(
     *,
     resolve: bool = True,
     cap: int | None = None,
+    page: str = "",
 ) -> Document:
     """Describe a dataset with the named columns, without version and status.
 
     resolve: give what is referred to in its place, not in `definitions`; cap: most records of a
-    request, which gives `maxRequestDuration`.
+    request, which gives `maxRequestDuration`; page: URL for people, where the dataset names none.
     """
     series = _series(resource)
     known = {parameter.name: parameter for parameter in resource.parameters}
@@ -93,7 +94,7 @@ def info(
         "startDate": _time(series.coverage.start, series.digits),
         "stopDate": _time(series.coverage.stop, series.digits),
         "timeStampLocation": series.stamp.upper() if version == V2_0 else series.stamp,
-        **_optional(series, cap),
+        **_optional(series, cap, page),
         **_groups(resource),
         **_where(version, series, definitions, resolve=resolve),
         **_citation(version, series),
@@ -127,7 +128,7 @@ def _time(moment: np.datetime64, digits: int) -> str:
     return bytes(stamps(np.array([moment], "datetime64[ns]"), digits)[0]).decode()
 
 
-def _optional(series: Series, cap: int | None) -> Document:
+def _optional(series: Series, cap: int | None, page: str) -> Document:
     sample = series.sample
     longest = None
     if cap is not None and series.cadence is not None:
@@ -138,7 +139,7 @@ def _optional(series: Series, cap: int | None) -> Document:
         "sampleStopDate": None if sample is None else _time(sample.stop, series.digits),
         "maxRequestDuration": None if longest is None else print_duration(longest),
         "description": series.description or None,
-        "resourceURL": series.resource_url or None,
+        "resourceURL": series.resource_url or page or None,
         "resourceID": series.resource_id or None,
         "creationDate": None if series.created is None else _time(series.created, 0),
         "modificationDate": None if series.modified is None else _time(series.modified, 0),

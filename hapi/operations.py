@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import orjson
@@ -111,7 +112,7 @@ class Operations:
         if wanted.everything:
             for item, resource in zip(items, resources, strict=True):
                 names = tuple(p.name for p in resource.parameters)
-                item["info"] = self._info(mount, resource, names, resolve=wanted.resolve)
+                item["info"] = self._told(mount, resource, names, wanted.resolve).content()
         newest = max((modified(resource) for resource in resources), default=STARTED)
         return _page(describe.answer(mount.version, {"catalog": items}), newest)
 
@@ -120,7 +121,7 @@ class Operations:
         wanted = query.info_query(mount, asked)
         resource = self._context.datasets.get(wanted.id).resource
         names = query.choose(mount, wanted.parameters, [p.name for p in resource.parameters])
-        content = _info(mount.version, resource, names, wanted.resolve, self._cap(resource))
+        content = _info(self._told(mount, resource, names, wanted.resolve))
         return Page(content, modified(resource))
 
     def data(self, mount: Mount, asked: str) -> Records:
@@ -134,12 +135,12 @@ class Operations:
         self._check_size(resource, interval.stop - interval.start)
         request = SeriesRequest(resource, interval, names)
         writer = _WRITERS[wanted.format](describe.wires(resource, names))
-        cap = self._cap(resource)
-        head = _header(mount.version, resource, names, wanted.format, cap)
+        told = self._told(mount, resource, names)
+        head = _header(told, wanted.format)
         key = "\0".join((str(mount.version), resource.id, resource.version, repr(wanted), *names))
         tag = hashlib.sha256(key.encode()).hexdigest()[:24] if resource.version else ""
         budget = self._budget()
-        no_data = _header(mount.version, resource, names, wanted.format, cap, status.NO_DATA)
+        no_data = _header(told, wanted.format, status.NO_DATA)
         return Records(
             lambda: self._body(dataset, request, writer, writer.begin(head, asked=wanted.header),
                                budget),
@@ -172,11 +173,12 @@ class Operations:
         if end := writer.end():
             yield end
 
-    def _info(
-        self, mount: Mount, resource: Resource, names: Sequence[str], *, resolve: bool
-    ) -> dict[str, Any]:
-        cap = self._cap(resource)
-        return describe.info(mount.version, resource, names, resolve=resolve, cap=cap)
+    def _told(
+        self, mount: Mount, resource: Resource, names: tuple[str, ...], resolve: bool = True
+    ) -> "_Told":
+        assert resource.series is not None
+        page = self._context.url(f"{mount.path}/x_dataset/{quote(resource.series.name)}")
+        return _Told(mount.version, resource, names, resolve, self._cap(resource), page)
 
     def _cap(self, resource: Resource) -> int | None:
         """Give the most records of a request where a dataset has more."""
@@ -228,27 +230,35 @@ def _page(document: dict[str, Any], modified: datetime) -> Page:
     return Page(orjson.dumps(document), modified)
 
 
-@lru_cache(maxsize=4096)
-def _info(
-    version: Version, resource: Resource, names: tuple[str, ...], resolve: bool, cap: int | None
-) -> bytes:
-    """Give the bytes of an info document; resources change by their version only."""
-    content = describe.info(version, resource, names, resolve=resolve, cap=cap)
-    return orjson.dumps(describe.answer(version, content))
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """Everything that a description depends on; see `describe.info`."""
+
+    version: Version
+    resource: Resource
+    names: tuple[str, ...]
+    resolve: bool
+    cap: int | None
+    page: str
+
+    def content(self) -> dict[str, Any]:
+        """Give the description without version and status."""
+        return describe.info(
+            self.version, self.resource, self.names, resolve=self.resolve, cap=self.cap,
+            page=self.page,
+        )  # fmt: skip
 
 
 @lru_cache(maxsize=1024)
-def _header(
-    version: Version,
-    resource: Resource,
-    names: tuple[str, ...],
-    form: str,
-    cap: int | None,
-    code: int = status.OK,
-) -> bytes:
+def _info(told: _Told) -> bytes:
+    """Give the bytes of an info document."""
+    return orjson.dumps(describe.answer(told.version, told.content()))
+
+
+@lru_cache(maxsize=1024)
+def _header(told: _Told, form: str, code: int = status.OK) -> bytes:
     """Give the description that goes with records."""
-    content = describe.info(version, resource, names, cap=cap)
-    return orjson.dumps(describe.answer(version, {**content, "format": form}, code))
+    return orjson.dumps(describe.answer(told.version, {**told.content(), "format": form}, code))
 
 
 def modified(resource: Resource) -> datetime:

@@ -83,7 +83,7 @@ def resources(config: Path) -> None:
     registry = _registry(_settings(config))
     for resource in registry.all():
         click.echo(f"{resource.kind:7} {resource.id}")
-        if resource.kind in (Kind.OUTPUT, Kind.ORBIT):
+        if resource.kind in (Kind.OUTPUT, Kind.ORBIT, Kind.SERIES):
             names = ", ".join(f"{p.name} [{p.unit or '-'}]" for p in resource.parameters)
             click.echo(f"        frame {resource.frame}; {names}")
         for remark in resource.remarks:

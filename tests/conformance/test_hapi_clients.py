@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -46,6 +46,26 @@ def _hapi(node: BenchNode, mount: str, folder: Path, dataset: str, **options: An
         f"{node.url}/{mount}", dataset, options.pop("parameters", ""), _START,
         options.pop("stop", _STOP), cachedir=str(folder), usecache=False, **options,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "line"),
+    [
+        ("info?id=nothing", "404 Not Found; HAPI 1406 Bad request - unknown dataset id"),
+        ("info?id=mex_like_mag&a=1", "400 Bad Request; HAPI 1401 Bad request - unknown API"),
+        ("data?id=mex_like_mag&time.min=2026-01-02T10:05Z&time.max=2026-01-02T10:06Z",
+         "200 OK; HAPI 1201 OK - no data for time range"),
+        ("capabilities", "200 OK"),
+    ],
+)  # fmt: skip
+def test_curl_shows_the_code_in_the_reason_phrase(
+    node: BenchNode, program: Callable[[str], str], query: str, line: str
+) -> None:
+    done = subprocess.run(
+        [program("curl"), "-sSi", f"{node.url}/hapi/{query}"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.splitlines()[0].startswith(f"HTTP/1.1 {line}")
 
 
 @pytest.mark.parametrize("mount", _MOUNTS)

@@ -1,5 +1,6 @@
 """Provider `time-series`: folders of files described by a `dataset.toml` each."""
 
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -117,7 +118,8 @@ class TimeSeries:
             files, found = [], Refused(str(path), err.message)
             self._known[path] = ("", time.monotonic(), found)
             return found
-        version = "-".join(stamp(file) for file in (path, *(file for _, file in files)))
+        stamps = "-".join(f"{file}.{stamp(file)}" for file in (path, *(f for _, f in files)))
+        version = hashlib.sha256(stamps.encode()).hexdigest()[:32]
         known = self._known.get(path)
         if known is not None and known[0] == version:
             fresh = isinstance(known[2], _Served) or time.monotonic() - known[1] < _AGAIN
