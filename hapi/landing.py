@@ -33,8 +33,8 @@ def landing_page(context: Context, mount: Mount) -> Page:
         name = resource.series.name
         rows.append(
             E.TR(
-                E.TD(E.A(E.CODE(name), href=dataset_url(context, mount, name))),
-                E.TD(resource.title),
+                E.TD(E.A(E.CODE(_plain(name)), href=dataset_url(context, mount, name))),
+                E.TD(_plain(resource.title)),
                 E.TD(print_time(resource.series.coverage.start)),
                 E.TD(print_time(resource.series.coverage.stop)),
             )
@@ -64,19 +64,19 @@ def dataset_page(context: Context, mount: Mount, name: str) -> Page:
         resource, context.settings.node, dataset_url(context, mount, name), downloads
     )
     rows = [
-        E.TR(E.TD(E.CODE(p.name)), E.TD(p.unit or ""), E.TD(p.description))
+        E.TR(E.TD(E.CODE(_plain(p.name))), E.TD(_plain(p.unit or "")), E.TD(_plain(p.description)))
         for p in resource.parameters
     ]
     info = f"{context.url(MOUNTS[-1].path)}/info?dataset={quote(name, safe='')}"
     span = f"{print_time(series.coverage.start)} to {print_time(series.coverage.stop)}"
     body = [
-        E.H1(resource.title),
-        E.P(E.CODE(name), E.BR(), E.SPAN(E.CLASS("quiet"), f"{resource.id}; {span}")),
-        E.P(series.description),
+        E.H1(_plain(resource.title)),
+        E.P(E.CODE(_plain(name)), E.BR(), E.SPAN(E.CLASS("quiet"), f"{resource.id}; {span}")),
+        E.P(_plain(series.description)),
         E.TABLE(E.TR(E.TH("parameter"), E.TH("unit"), E.TH("")), *rows),
         E.P(E.A("description", href=info), " ",
             *(E.A(f"sample as {form} ", href=url) for form, url in downloads.items())),
-        *(E.P(f"{item.name}: ", E.A(item.url, href=item.url)) for item in series.metadata
+        *(E.P(_plain(f"{item.name}: "), E.A(item.url, href=item.url)) for item in series.metadata
           if item.url),
     ]  # fmt: skip
     return Page(_render(resource.title, body, described), modified(resource), "text/html")
@@ -96,11 +96,16 @@ def _download(context: Context, resource: Resource, form: str) -> str:
     )
 
 
+def _plain(text: str) -> str:
+    """Give a text without control characters, which XML and HTML cannot hold."""
+    return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+
+
 def _render(title: str, body: list[html.HtmlElement], described: object) -> bytes:
     head = [
         E.META(charset="utf-8"),
         E.META(name="viewport", content="width=device-width, initial-scale=1"),
-        E.TITLE(title),
+        E.TITLE(_plain(title)),
         E.STYLE(_STYLE),
     ]
     if described is not None:

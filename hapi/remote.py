@@ -23,6 +23,7 @@ from vo_server.model.time import TimeInterval, Times, parse_duration, parse_rest
 _MOST_PARAMETERS = 1000
 _MOST_ELEMENTS = 100_000
 _LONGEST_TEXT = 65_536
+_LONGEST_ID = 500
 _STAMPS: Mapping[str, Stamp] = {"begin": "begin", "center": "center", "end": "end"}
 _INTEGER = np.dtype(np.int32)
 
@@ -122,6 +123,8 @@ def _remote(
     id: str, title: str, info: Mapping[str, Any], base: str, name: str, version: str
 ) -> Remote:
     told = info["parameters"]
+    if not id.isprintable() or len(id) > _LONGEST_ID:
+        raise ValueError("id")
     if not 1 <= len(told) <= _MOST_PARAMETERS:
         raise ValueError("parameters")
     parameters = tuple(_parameter(item, first=i == 0) for i, item in enumerate(told))
@@ -155,7 +158,7 @@ def _remote(
     resource = Resource(
         id=f"{base}/{identifier(id, 120)}",
         kind=Kind.SERIES,
-        title=title,
+        title=plain(title),
         parameters=parameters,
         version=version,
         source=base,
@@ -172,7 +175,12 @@ def _parameter(item: Mapping[str, Any], *, first: bool) -> Parameter:
     }  # fmt: skip
     name, units, fill = str(item["name"]), item.get("units"), item.get("fill")
     shape = tuple(int(n) for n in item.get("size", ()))
-    if not name or len(name) > 200 or "," in name or any(n < 1 for n in shape):
+    if (
+        not name.isprintable()
+        or not 0 < len(name) <= 200
+        or "," in name
+        or min(shape, default=1) < 1
+    ):
         raise ValueError("name or size")
     if first and (kind != "isotime" or shape):
         raise ValueError("time")
@@ -185,7 +193,7 @@ def _parameter(item: Mapping[str, Any], *, first: bool) -> Parameter:
         units=_flat(units) if isinstance(units, list) else (),
         label=label if isinstance(label, str) else "",
         labels=tuple(str(text) for text in _flat(label)) if isinstance(label, list) else (),
-        description=str(item.get("description") or ""),
+        description=plain(str(item.get("description") or "")),
         fill=str(fill) if fill is not None and kind not in ("isotime",) else None,
         length=int(item["length"]) if kind == "string" else None,
         bins=tuple(_bins(bins) for bins in item.get("bins", ())),
@@ -212,7 +220,12 @@ def _bins(item: Mapping[str, Any]) -> Bins:
 
 def _text(info: Mapping[str, Any], key: str) -> str:
     value = info.get(key)
-    return value if isinstance(value, str) else ""
+    return plain(value) if isinstance(value, str) else ""
+
+
+def plain(text: str) -> str:
+    """Give a text of another server without what no page can show."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text[:10_000])
 
 
 def _moment(text: Any) -> np.datetime64:

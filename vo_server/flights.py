@@ -3,10 +3,10 @@
 Nothing is sampled until records are asked for.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +27,8 @@ from vo_server.registry import Entry
 from vo_server.sampling import STATUS, error_of, fly
 from vo_server.settings import Flights
 from vo_server.units import quantity
+
+_log = logging.getLogger(__name__)
 
 _TIME = Parameter("Time", np.dtype("datetime64[ns]"), description="time of the orbit's position")
 _POSITION = "Position"
@@ -98,11 +100,12 @@ def flights(entries: Mapping[str, Entry], settings: Flights) -> list[Flight]:
         ]
     made: list[Flight] = []
     for name, item in zip(_unique(wanted), wanted, strict=True):
-        flight = _flight(item, name)
-        if flight is not None:
-            made.append(flight)
-            if _tells_errors(item.output):
-                made.append(_twin(flight))
+        try:
+            flight = _flight(item, name)
+            if flight is not None:
+                made += [flight, *([_twin(flight)] if _tells_errors(item.output) else [])]
+        except Exception:  # noqa: BLE001  # the border to foreign code: one takes no other with it
+            _log.exception("the flight %s is not served", name)
     return made
 
 
@@ -328,14 +331,10 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
 
 
 def _tells_errors(output: Entry) -> bool:
-    """Tell whether the field of an output estimates its errors; opened once a version."""
-    return _asked(output.resource, output.provider)  # type: ignore[arg-type]
-
-
-@lru_cache(maxsize=4096)
-def _asked(resource: Resource, provider: FieldSource) -> bool:
+    """Tell whether the field of an output estimates its errors; opens it without a variable."""
+    assert isinstance(output.provider, FieldSource)
     try:
-        with provider.field(resource, ()) as field:
+        with output.provider.field(output.resource, ()) as field:
             return isinstance(field, ErrorSource)
     except Refusal:
         return False

@@ -96,6 +96,22 @@ def test_adjacent_intervals_make_the_whole() -> None:
     assert parts == _read(minutes)
 
 
+def test_ten_thousand_adjacent_intervals_make_the_whole() -> None:
+    random = np.random.default_rng(2)
+    minutes = np.sort(random.choice(10_000, 3000, replace=False)).tolist()
+    source = _Source(minutes, (1000, 500))
+    resource = Resource("r", Kind.SERIES, "")
+    cuts = np.unique(np.concatenate([[0, 10_000 * 60_000], random.integers(0, 6 * 10**8, 10_000)]))
+    moments = _EPOCH + cuts * np.timedelta64(1_000_000, "ns")
+    found: list[int] = []
+    for start, stop in pairwise(moments):
+        request = SeriesRequest(resource, TimeInterval(start, stop), ("Time", "x"))
+        for table in series.read(request, source, Budget()):
+            found += table.columns[1].astype(int).tolist()
+    assert len(moments) > 9000
+    assert found == list(range(3000))
+
+
 @pytest.mark.parametrize("lengths", [(), (1, 5000), (2048, 2048), (4000,)])
 def test_what_comes_far_too_late_is_refused_however_split(lengths: tuple[int, ...]) -> None:
     minutes = [*range(1, 3 * series.ROWS), 0]

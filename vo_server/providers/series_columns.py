@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_server.errors import BadFile
+from vo_server.errors import BadFile, excerpt
 from vo_server.formats.scalars import real_header, real_table
 from vo_server.model.dataset import Column, DatasetFile
 from vo_server.model.parameter import REAL, TEXT, Parameter
@@ -18,6 +18,7 @@ from vo_server.roles import times
 _INTEGER = np.dtype(np.int64)
 _KINDS: dict[str, np.dtype[Any]] = {"double": REAL, "integer": _INTEGER, "string": TEXT}
 _TIME = "Time"
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,10 @@ class Columns:
 
     def _check(self) -> None:
         """Raise BadFile where names clash, or bins refer to what is not there."""
+        for item in self._columns:
+            name = item.parameter.name
+            if not name or not name.isprintable() or "," in name or len(name) > _LONGEST_NAME:
+                raise BadFile(f"{excerpt(name)} is no name of a parameter: give it another one")
         names = [_TIME.lower(), *(item.parameter.name.lower() for item in self._columns)]
         if doubled := {name for name in names if names.count(name) > 1}:
             raise BadFile(f"two columns are called {', '.join(sorted(doubled))}")
