@@ -130,9 +130,13 @@ def _spellings(mount: Mount, key: str) -> tuple[str, ...]:
 
 
 def _fields(query: str, allowed: Sequence[str]) -> dict[str, str]:
-    """Take a query apart; raises Rejected for a name that is not allowed, or given twice."""
+    """Take a query apart; raises Rejected for a name that is not allowed, or given twice.
+
+    A plus is a plus, as ids and parameters of ions have it and several clients do not encode it.
+    """
+    literal = query.replace("+", "%2B")
     try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(literal, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError as err:
         raise Rejected(status.USER_INPUT, "there are too many request parameters") from err
     fields = dict(pairs)

@@ -47,7 +47,7 @@ class _Stretches(NamedTuple):
 class Availability:
     """Where a series has records; of a virtual spacecraft those that have values."""
 
-    def __init__(self, of: Resource, source: SeriesSource) -> None:
+    def __init__(self, of: Resource, source: SeriesSource, name: str) -> None:
         assert of.series is not None
         self._of = of
         self._source = source
@@ -66,7 +66,7 @@ class Availability:
             kind=Kind.SERIES,
             title=f"Availability: {of.title}",
             parameters=_columns(of),
-            series=self._series(series),
+            series=self._series(series, name),
         )
 
     def read(self, request: SeriesRequest) -> Iterator[Table]:
@@ -125,10 +125,10 @@ class Availability:
         stop = stretches.last + self._step
         return Table(header, (stretches.first, stop, stretches.counts.astype(np.int32)))
 
-    def _series(self, series: Series) -> Series:
+    def _series(self, series: Series, name: str) -> Series:
         return replace(
             series,
-            name=f"av_{series.name}",
+            name=name,
             cadence=self._cut,
             sample=series.coverage,
             records=None,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from vo_server.availability import Availability
 from vo_server.errors import UnknownResource
 from vo_server.flights import Flight, flights
-from vo_server.identifiers import LONGEST
+from vo_server.identifiers import identifier, is_identifier
 from vo_server.model.resource import Kind, Resource
 from vo_server.ports import SeriesSource
 from vo_server.registry import Entry, Registry
@@ -77,8 +77,9 @@ def _named(datasets: Iterable[Dataset]) -> dict[str, Dataset]:
         if series is not None:
             found.setdefault(series.name, dataset)
     for name, dataset in tuple(found.items()):
-        twin = isinstance(dataset.source, Flight) and dataset.source.error
-        if not twin and len(f"av_{name}") <= LONGEST:
-            companion = Availability(dataset.resource, dataset.source)
-            found.setdefault(f"av_{name}", Dataset(companion.resource, companion))
+        if not (isinstance(dataset.source, Flight) and dataset.source.error):
+            given = f"av_{name}"
+            companion_name = given if is_identifier(given) else identifier(given)
+            companion = Availability(dataset.resource, dataset.source, companion_name)
+            found.setdefault(companion_name, Dataset(companion.resource, companion))
     return found

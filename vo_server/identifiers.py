@@ -8,6 +8,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _OTHER = re.compile(r"[^A-Za-z0-9]+")
 
 
+def is_identifier(text: str) -> bool:
+    """Tell whether a text is a C identifier of at most `LONGEST` characters."""
+    return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text) is not None and len(text) <= LONGEST
+
+
 def identifier(text: str, longest: int = LONGEST) -> str:
     """Make a C identifier of at most `longest` characters out of a text.
 

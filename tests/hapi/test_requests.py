@@ -23,7 +23,8 @@ _EVERYWHERE: list[tuple[str, int]] = [
     ("capabilities", 1200), ("catalog", 1200), ("info?id=mixed", 1200),
     ("info?id=mixed&parameters=", 1200), ("info?id=mixed&parameters=Time", 1200),
     ("info?id=mixed&parameters=Position", 1200), ("info?id=mixed&parameters=Time,Flux", 1200),
-    ("info?id=sets/%C3%B6d%2B1", 1200), ("info?id=dipole_cube_at_mex", 1200),
+    ("info?id=sets/%C3%B6d%2B1", 1200), ("info?id=sets/%C3%B6d+1", 1200),
+    ("info?id=av_sets_d_1", 1200), ("info?id=dipole_cube_at_mex", 1200),
     ("info?id=av_dipole_cube_at_mex", 1200), ("info?id=av_mixed", 1200),
     (f"data?{_OK}", 1200), (f"data?{_OK}&parameters=", 1200), (f"data?{_OK}&include=header", 1200),
     (f"data?{_OK}&format=csv", 1200), (f"data?{_OK}&format=binary", 1200),
@@ -53,7 +54,7 @@ _EVERYWHERE: list[tuple[str, int]] = [
     # unknown datasets
     *((f"info?id={id}", 1406) for id in (
         "", _SECRET, "Mixed", "MIXED", "mixed%20", "%20mixed", "mixed/", "../mixed", "..%2Fmixed",
-        "mixed%00", "%00", "m%C3%AFxed", "%FF", "sets/%C3%B6d+1", "sets/%C3%B6d", "sets",
+        "mixed%00", "%00", "m%C3%AFxed", "%FF", "sets/%C3%B6d%201", "sets/%C3%B6d", "sets",
         "a" * 3000,
         "av_", "av_av_mixed", "mixed_err", "*", "mix*d", "%3Cscript%3E")),
     *((f"data?id={id}&time.min=2026-01-01Z&time.max=2026-01-02Z", 1406) for id in (

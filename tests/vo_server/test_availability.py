@@ -55,7 +55,7 @@ _MINUTES = np.concatenate([np.arange(100), np.arange(130, 140), np.arange(1990, 
 
 @pytest.mark.parametrize("block", [1, 7, 1000])
 def test_stretches_end_at_gaps_and_round_hours(block: int) -> None:
-    made = Availability(_resource(), _Source(_EPOCH + _MINUTES * _MINUTE, block))
+    made = Availability(_resource(), _Source(_EPOCH + _MINUTES * _MINUTE, block), "av_mag")
     assert _rows(made, _COVERAGE) == [
         ("01-01T00:30", "01-01T01:00", 30),
         ("01-01T01:00", "01-01T02:00", 60),
@@ -69,7 +69,7 @@ def test_stretches_end_at_gaps_and_round_hours(block: int) -> None:
 
 
 def test_parts_make_the_whole() -> None:
-    made = Availability(_resource(), _Source(_EPOCH + np.arange(2000) * _MINUTE, 300))
+    made = Availability(_resource(), _Source(_EPOCH + np.arange(2000) * _MINUTE, 300), "av_mag")
     cuts = [0, 10, 60, 61, 777, 1500, 2000]
     parts = [
         row
@@ -81,7 +81,7 @@ def test_parts_make_the_whole() -> None:
 
 
 def test_of_a_virtual_spacecraft_only_what_has_values_counts() -> None:
-    made = Availability(_resource(STATUS), _Source(_EPOCH + np.arange(200) * _MINUTE, 50))
+    made = Availability(_resource(STATUS), _Source(_EPOCH + np.arange(200) * _MINUTE, 50), "av_mag")
     rows = _rows(made, _COVERAGE)
     assert sum(count for *_, count in rows) == 198
     assert ("01-01T02:00", "01-01T02:09", 9) in rows

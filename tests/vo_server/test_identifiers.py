@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_server.identifiers import LONGEST, identifier
+from vo_server.identifiers import LONGEST, identifier, is_identifier
 
 
 @given(st.text(max_size=80), st.integers(12, LONGEST))
@@ -14,6 +14,7 @@ def test_they_are_c_identifiers(text: str, longest: int) -> None:
     made = identifier(text, longest)
     assert re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{1,30}", made)
     assert len(made) <= longest
+    assert is_identifier(made)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,11 @@ def test_they_are_c_identifiers(text: str, longest: int) -> None:
 )
 def test_known(text: str, made: str) -> None:
     assert identifier(text) == made
+
+
+@pytest.mark.parametrize("text", ["", "1a", "a-b", "é", "a" * 32, "a b", "a\n"])
+def test_what_is_none(text: str) -> None:
+    assert not is_identifier(text)
 
 
 def test_what_is_cut_is_told_apart() -> None:
