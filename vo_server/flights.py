@@ -19,7 +19,7 @@ from vo_server.model.request import Method, SampleRequest, SeriesRequest
 from vo_server.model.resource import Kind, Resource
 from vo_server.model.series import Series
 from vo_server.model.table import Header, Table
-from vo_server.model.time import TimeInterval, Times, fraction_digits, print_duration
+from vo_server.model.time import BEHIND, TimeInterval, Times, fraction_digits, print_duration
 from vo_server.model.trajectory import Trajectory
 from vo_server.orbit import resampled, steady_step
 from vo_server.ports import ErrorSource, FieldSource, OrbitSource
@@ -317,8 +317,7 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
     digits = fraction_digits(times)
     if step is not None and step % np.timedelta64(1, "ms"):
         digits = 9
-    tick = np.timedelta64(10 ** (9 - digits), "ns")
-    coverage = TimeInterval(times.min(), times.max() + tick)
+    coverage = TimeInterval(times.min(), times.max() + BEHIND)
     first = times[inside[0]]
     last = coverage.stop
     if cadence is not None:

@@ -41,7 +41,7 @@ class Place:
 class Series:
     """A time series: one record a time, the first column.
 
-    name: short id within the node; coverage: [first time, last time + one unit of the times);
+    name: short id within the node; coverage: [first time, last time + a millisecond);
     digits: of the fraction of a second that its times are told with; cadence: nominal distance of
     records; sample: a short interval that holds typical records; stamp: where in its interval of
     measurement the time of a record lies; records: how many there are, where that is known;

@@ -13,6 +13,10 @@ from vo_server.errors import BadArgument
 # Whole years that nanoseconds in 64 bits reach.
 _FIRST_YEAR, _LAST_YEAR = 1678, 2261
 
+# What the end of a coverage lies behind its last time, so that the last record can be asked for;
+# a millisecond, as many programs tell no finer times apart.
+BEHIND = np.timedelta64(1_000_000, "ns")
+
 Times = NDArray[np.datetime64]
 
 _ISO = re.compile(

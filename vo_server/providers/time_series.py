@@ -18,7 +18,7 @@ from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.series import Series
 from vo_server.model.space import Frame
 from vo_server.model.table import Table
-from vo_server.model.time import TimeInterval, Times, fraction_digits
+from vo_server.model.time import BEHIND, TimeInterval, Times, fraction_digits
 from vo_server.ports import Site
 from vo_server.providers.series_columns import Columns
 from vo_server.providers.series_files import Pattern, first_block, names_of, read_file
@@ -198,7 +198,7 @@ def _describe(
     first = min(part.first for part in looked)
     last = max(part.last for part in looked if part.last is not None)
     start = dataset.moment(dataset.start) or first
-    stop = dataset.moment(dataset.stop) or last + np.timedelta64(10 ** (9 - digits), "ns")
+    stop = dataset.moment(dataset.stop) or last + BEHIND
     if start > first or stop <= last:
         raise BadFile("start and stop do not hold all records of the files")
     cadence = dataset.step() or _cadence(looked[0], dataset, columns)
