@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 
-.PHONY: demo test bench lint docs clean python
+.PHONY: demo test bench lint docs clean python verify-hapi
 
 demo: $(VENV)/run.stamp
 	$(BIN)/vo-server demo --folder demo-node $(if $(filter 0,$(SERVE)),--no-serve,)
@@ -50,3 +50,7 @@ $(VENV)/run.stamp: pyproject.toml constraints.txt | python
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[test]'
 	@touch $@
+
+verify-hapi: $(VENV)/test.stamp
+	@test -f "$(VERIFIER_DIR)/verify.js" || { echo "make verify-hapi VERIFIER_DIR=clone of hapi-server/verifier-nodejs"; exit 1; }
+	$(BIN)/python -m tests.conformance.verify_hapi "$(VERIFIER_DIR)"

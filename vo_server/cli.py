@@ -111,7 +111,7 @@ def resources(config: Path) -> None:
     registry = _registry(_settings(config))
     for resource in registry.all():
         click.echo(f"{resource.kind:7} {resource.id}")
-        if resource.kind in (Kind.OUTPUT, Kind.ORBIT):
+        if resource.kind in (Kind.OUTPUT, Kind.ORBIT, Kind.SERIES):
             names = ", ".join(f"{p.name} [{p.unit or '-'}]" for p in resource.parameters)
             click.echo(f"        frame {resource.frame}; {names}")
         for remark in resource.remarks:
@@ -222,16 +222,20 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
 @click.argument("target")
 @click.option("--as", "kind", metavar="KIND", help="What TARGET is, where its name does not tell.")
 def check(target: str, kind: str | None) -> None:
-    """Say what is wrong with TARGET, such as a VOTable; exit status 1 where anything is."""
+    """Say what is wrong with TARGET, such as a VOTable or the URL of a HAPI server.
+
+    Exit status 1 where there is an error.
+    """
     from vo_server import check as checks
     from vo_server.budget import Budget
 
-    count = 0
+    count = errors = 0
     for finding in checks.checker(target, kind).check(target, Budget()):
         click.echo(str(finding))
         count += 1
+        errors += finding.level == "error"
     click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}", err=True)
-    if count:
+    if errors:
         sys.exit(_REFUSED)
 
 

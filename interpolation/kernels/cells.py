@@ -219,7 +219,8 @@ def _linear_many(
         weights = (uv * w, uv * z, uy * w, uy * z, xv * w, xv * z, xy * w, xy * z)
         at, dx, dy, dz = place[k], step[0, k], step[1, k], step[2, k]
         places = (
-            at, at + dz, at + dy, at + dy + dz, at + dx, at + dx + dz, at + dx + dy, at + dx + dy + dz
+            at, at + dz, at + dy, at + dy + dz,
+            at + dx, at + dx + dz, at + dx + dy, at + dx + dy + dz,
         )  # fmt: skip
         for first in range(0, fours, 4):
             at_four = address + np.uint64(first * size_of(like))

@@ -5,6 +5,7 @@ from typing import Literal
 
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box
+from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 
 Method = Literal["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]
@@ -13,12 +14,26 @@ Direction = Literal["forward", "backward", "both"]
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Sample the named parameters of an output along a trajectory."""
+    """Sample the named parameters of an output along a trajectory.
+
+    status, error: add the column `Status`, and an estimate of the error of each parameter.
+    """
 
     resource: Resource
     names: tuple[str, ...]
     trajectory: Trajectory
     method: Method = "linear"
+    status: bool = False
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRequest:
+    """Read the named columns of a time series in an interval; the first name is its time."""
+
+    resource: Resource
+    interval: TimeInterval
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
