@@ -15,7 +15,7 @@ use = "hc-cubes"
 path = "{data}/mars-hyb/*.hc"
 [[providers]]
 use = "hc-cubes"
-path = "{data}/venus-hyb-refined/*.hc"
+path = "{data}/trajectories/latmos_orbite_60sec.xml"
 [[providers]]
 use = "orbit-files"
 path = "{data}/trajectories/latmos_orbite_60sec.xml"
@@ -45,7 +45,7 @@ def test_resources_lists_what_is_served_and_what_is_not(folder: Path) -> None:
     assert f"output  {_RESOURCE}" in done.stdout
     assert "Density [1/m3]" in done.stdout
     assert "orbit   spase://VOSERVER/NumericalData/MEX/Orbit" in done.stdout
-    assert "refined" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+    assert "run.toml" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
 
 
 def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -> None:
