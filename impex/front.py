@@ -1,9 +1,11 @@
 """Front: the IMPEx endpoints of a node; reads a request as far as it may and hands on bytes."""
 
 import asyncio
+import math
 from email.message import Message
 from functools import partial
 from pathlib import PurePosixPath
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
@@ -13,8 +15,10 @@ from starlette.routing import Route
 from impex.dialect import Dialect
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
+from impex.latmos import LATMOS
 from impex.operations import Operations
 from impex.page import example_call, page
+from impex.parity import Parity
 from impex.soap import SoapService
 from impex.wsdl import wsdl
 from vo_server.context import Context
@@ -22,12 +26,26 @@ from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
 from vo_server.model.resource import Kind
 from vo_server.ports import Service
 
-_DIALECTS = {dialect.name: dialect for dialect in (FMI,)}
+_DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
 _SECONDS = 30.0  # within which the body of a request must be here
 _HEARD_OUT = 2**24  # bytes up to which a body over the limit is read to its end
 _XML = "text/xml"
 _MEDIA_TYPES = (_XML, "application/xml", "application/soap+xml")
+
+
+class ParityOptions(BaseModel):
+    """Parity of one dialect; see `impex.parity.Parity`."""
+
+    model_config = ConfigDict(extra="forbid")
+    outside: Literal[-999, 0] | None = None
+    linear: Literal["linear", "corner-averaged"] = "linear"
+    votable: Literal["1.4", "1.2"] = "1.4"
+
+    def parity(self) -> Parity:
+        """Give them as the methods take them."""
+        outside = math.nan if self.outside is None else float(self.outside)
+        return Parity(outside, self.linear, self.votable)
 
 
 class ImpexFront:
@@ -36,25 +54,31 @@ class ImpexFront:
     prefix = "/impex"
 
     class Options(BaseModel):
-        """What the node file may say; dialects: those served, by name."""
+        """What the node file may say.
+
+        dialects: those served, by name; parity: by dialect, what answers have as the service of
+        old had it.
+        """
 
         model_config = ConfigDict(extra="forbid")
         dialects: tuple[str, ...] = tuple(_DIALECTS)
+        parity: dict[str, ParityOptions] = {}
 
     def __init__(self, options: Options) -> None:
-        for name in options.dialects:
+        for name in (*options.dialects, *options.parity):
             if name not in _DIALECTS:
                 known = ", ".join(_DIALECTS)
                 raise BadArgument(
                     f"impex: no dialect {excerpt(name)}; there are: {known}", argument="dialects"
                 )
+        self._parity = {name: told.parity() for name, told in options.parity.items()}
         self._dialects = [_DIALECTS[name] for name in dict.fromkeys(options.dialects)]
 
     def routes(self, context: Context) -> list[Route]:
         """Give the routes of every dialect: its endpoint, and its description by name."""
-        handlers = Operations(context).handlers()
         routes = []
         for dialect in self._dialects:
+            handlers = Operations(context, self._parity.get(dialect.name)).handlers()
             address = context.url(f"{self.prefix}/{dialect.name}")
             endpoint = _Endpoint(dialect, SoapService(dialect, handlers), address, context)
             routes += [

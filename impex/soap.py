@@ -14,7 +14,7 @@ from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.envelope import SOAP, read_body
 from impex.message import Request, Values, read_request
 from impex.spyne_import import importing_spyne
-from schemas.simple_type import SimpleType
+from schemas.simple_type import STRING, SimpleType
 from vo_server.errors import BadArgument, TooMuch
 
 with importing_spyne():
@@ -24,7 +24,8 @@ with importing_spyne():
     from spyne.protocol.soap import Soap11
     from spyne.server import ServerBase
 
-# Gives the answer to the typed values of a request; optional ones that are absent are None.
+# Gives the answer to the typed values of a request; optional ones that are absent are None. An
+# answer that is a whole VOTable is given as its bytes.
 Handler = Callable[[Mapping[str, Any]], object]
 
 # Built-in types of XML Schema to spyne's; every other is text.
@@ -44,7 +45,7 @@ class SoapService:
 
     def __init__(self, dialect: Dialect, handlers: Mapping[str, Handler]) -> None:
         self._dialect = dialect
-        methods = {o.name: _method(o, handlers[o.name]) for o in dialect.operations}
+        methods = {o.name: _method(o, handlers[o.does]) for o in dialect.operations}
         application = Application(
             [type(dialect.service, (ServiceBase,), methods)],
             tns=dialect.namespace,
@@ -86,6 +87,8 @@ class SoapService:
             self._server.get_out_object(context)
             if call.error is not None:
                 raise call.error
+            if request.operation.reply.type is None:
+                return _around(context.out_object[0])
             self._server.get_out_string(context)
             return b"".join(context.out_string)
         finally:
@@ -120,7 +123,7 @@ def _method(operation: Operation, handler: Handler) -> Any:
     names = {
         "_in_message_name": operation.name,
         "_out_message_name": operation.reply.element,
-        "_returns": _primitive(operation.reply.type),
+        "_returns": _primitive(operation.reply.type or STRING),
     }
 
     def empty(context: Any) -> object:
@@ -162,6 +165,14 @@ def _envelope(namespace: str, request: Request) -> Any:
     return envelope
 
 
+def _around(document: bytes) -> bytes:
+    """Put a document of the node's own into an envelope."""
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"SOAP-ENV": SOAP})
+    body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
+    body.append(etree.fromstring(document))
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
 def _fill(parent: Any, values: Values) -> None:
     for name, value in values.items():
         if isinstance(value, list):
@@ -178,7 +189,8 @@ def _typed(message: Any, record: Record) -> dict[str, Any]:
     for parameter in record.flat():
         kind, value = parameter.type, getattr(message, parameter.name)
         if isinstance(kind, Record):
-            value = [_typed(member, kind) for member in value or ()]
+            members = value if parameter.many else [value]
+            value = [_typed(member, kind) for member in members or () if member is not None]
         elif kind.is_list:
             item = _ITEMS.get(kind.root, str)
             value = tuple(item(text) for text in (value or "").split())

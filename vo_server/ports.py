@@ -52,6 +52,25 @@ class VectorField(Protocol):
         ...
 
 
+class SpectraField(Protocol):
+    """Energy spectra in space.
+
+    flux: what a bin holds, in an SI unit; energies: (bins, 2), lower and upper edge of each bin
+    in J.
+    """
+
+    flux: Parameter
+    frame: Frame
+    domain: Box
+    energies: NDArray[np.float64]
+
+    def spectra(
+        self, points: Points, method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give fluxes (n, bins) at points (n, 3) in metres, and status (n,)."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a provider works: the node's naming authority and the folder of its node file."""
@@ -88,6 +107,15 @@ class FieldSource(Protocol):
 
     def field(self, resource: Resource, names: Sequence[str]) -> AbstractContextManager[Field]:
         """Open the field of a resource for the named parameters."""
+        ...
+
+
+@runtime_checkable
+class SpectraSource(Protocol):
+    """A provider of outputs with energy spectra."""
+
+    def spectra(self, resource: Resource) -> AbstractContextManager[SpectraField]:
+        """Open the spectra of an output; raises UnknownParameter where it has none."""
         ...
 
 

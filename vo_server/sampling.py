@@ -13,6 +13,7 @@ from vo_server.frames import transform
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SampleRequest
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.space import Frame, Points
 from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import Field, FieldSource
@@ -80,7 +81,7 @@ def fly(
     budget.allow("points", len(trajectory), argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-    points = transform(trajectory.positions, trajectory.frame, resource.frame, argument=argument)
+    points = places(trajectory, resource.frame, argument=argument)
     with source.field(resource, request.names) as field:
         header = Header(
             (*trajectory.table.header.parameters, *_columns(field, request, trajectory)),
@@ -97,6 +98,11 @@ def fly(
             columns = (*(c[block] for c in trajectory.table.columns), *values)
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def places(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
+    """Give the positions of a trajectory in a frame; see `vo_server.frames.transform`."""
+    return transform(trajectory.positions, trajectory.frame, frame, argument=argument)
 
 
 def describe(request: SampleRequest) -> str:

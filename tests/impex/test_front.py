@@ -200,7 +200,7 @@ def test_contract(context: Context) -> None:
 def test_dialects_are_chosen_by_name(context: Context) -> None:
     front = ImpexFront(ImpexFront.Options(dialects=("fmi", "fmi")))
     assert [route.path for route in front.routes(context)] == ["/fmi", "/fmi.wsdl"]
-    with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi"):
+    with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi, latmos"):
         ImpexFront(ImpexFront.Options(dialects=("klingon",)))
 
 

@@ -17,6 +17,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """The solar wind that flows into a run.
+
+    density: 1/m3; speed: m/s; temperature: K; magnetic_field: T, x y z in the run's frame. What
+    nobody told is None.
+    """
+
+    density: float | None = None
+    speed: float | None = None
+    temperature: float | None = None
+    magnetic_field: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A simulation model, a run, one of its outputs, or an orbit.
 
@@ -25,7 +39,8 @@ class Resource:
     parameters: what can be asked for, in SI units; domain: where it is defined, metres; step:
     smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
     whenever the numbers behind it may have changed; source: where it comes from, for people;
-    remarks: what an operator should know, such as a unit overridden by `run.toml`.
+    remarks: what an operator should know, such as a unit overridden by `run.toml`; conditions:
+    the solar wind of a run; spacecraft: whose orbit it is.
     """
 
     id: str
@@ -43,6 +58,8 @@ class Resource:
     version: str = ""
     source: str = ""
     remarks: tuple[str, ...] = ()
+    conditions: Conditions | None = None
+    spacecraft: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
