@@ -25,6 +25,7 @@ bench: $(VENV)/test.stamp
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
 	$(BIN)/python -m tests.benchmarks
 	$(BIN)/python -m tests.benchmarks.out_of_core
+	$(BIN)/python -m tests.benchmarks.votable
 
 clean:
 	rm -rf $(VENV) docs/_build demo-node

@@ -38,7 +38,7 @@ from vo_server.registry import Entry
 from vo_server.roles import trajectory
 from vo_server.sampling import find_output, fly, parameter_names, source_of
 from vo_server.spacecraft import find_orbit, positions_at, sampling_times
-from vo_server.spectra import fly_spectra, spectra_of
+from vo_server.spectra import fly_spectra
 from vo_server.tracks import fields_of, track
 from votable.write import write
 
@@ -115,7 +115,7 @@ class Operations:
         """Sample energy spectra along a table or an orbit and give the URL of the result."""
         budget = self._context.budget()
         entry = self._output(given, ())
-        source = spectra_of(entry, _RESOURCE)
+        source = source_of(entry, _RESOURCE)
         kind, turn = self._kind(given), self._turn(given, entry)
         channels = given.get("EnergyChannel") or ()
         method: Method = METHODS[given.get("InterpolationMethod") or "NearestGridPoint"]

@@ -91,6 +91,8 @@ class CellTree:
     def _find(self, level: int, keys: Indices) -> Indices:
         """Give the numbers of cells by their keys, -1 where there is no such cell."""
         known, numbers = self._lookup[level]
+        if not len(known):
+            return np.full(keys.shape, -1)
         place = np.minimum(np.searchsorted(known, keys), len(known) - 1)
         return np.where(known[place] == keys, numbers[place], -1)
 

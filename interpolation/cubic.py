@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import NdBSpline, make_interp_spline
+from scipy.interpolate import BSpline, NdBSpline, make_interp_spline
 from scipy.ndimage import maximum_filter1d
 
 from interpolation.layout import Indices, Values, Variables
@@ -126,14 +126,36 @@ def _spline(box: _Box, values: Floats, points: Floats, cells: Indices) -> Floats
     coefficients = np.where(holes, 0.0, values) if holed else values
     knots = []
     for axis, nodes in enumerate(box.axes):
-        spline = make_interp_spline(nodes, coefficients, k=_ORDER, axis=axis)
-        # The spline's own coefficients have its axis first.
-        coefficients = np.moveaxis(spline.c, 0, axis)
-        knots.append(spline.t)
+        along, coefficients = _coefficients(nodes, coefficients, axis)
+        knots.append(along)
     result: Floats = NdBSpline(tuple(knots), np.ascontiguousarray(coefficients), _ORDER)(points)
     if holed:
         result[_felt(box, holes, cells)] = np.nan
     return result
+
+
+def _coefficients(nodes: Floats, values: Floats, axis: int) -> tuple[Floats, Floats]:
+    """Give knots, and the coefficients of the splines through the values along an axis.
+
+    They are those of `make_interp_spline`, which solves for one line of values after the other;
+    here the rows of all lines are eliminated together. The matrix of a spline is totally
+    positive, so that no pivots need be sought (de Boor & Pinkus 1977, Numer. Math. 27, 485).
+    """
+    knots: Floats = make_interp_spline(nodes, nodes, k=_ORDER).t
+    matrix = BSpline.design_matrix(nodes, knots, _ORDER).toarray()
+    lines = np.moveaxis(values, axis, 0)
+    rows = np.array(lines.reshape(len(nodes), -1), dtype=np.float64)
+    for i in range(len(nodes)):
+        below = np.flatnonzero(matrix[i + 1 :, i]) + i + 1
+        for row in below:
+            factor = matrix[row, i] / matrix[i, i]
+            matrix[row, i:] -= factor * matrix[i, i:]
+            rows[row] -= factor * rows[i]
+    for i in reversed(range(len(nodes))):
+        for column in np.flatnonzero(matrix[i, i + 1 :]) + i + 1:
+            rows[i] -= matrix[i, column] * rows[column]
+        rows[i] /= matrix[i, i]
+    return knots, np.moveaxis(rows.reshape(lines.shape), 0, axis)
 
 
 def _felt(box: _Box, holes: npt.NDArray[np.bool_], cells: Indices) -> npt.NDArray[np.bool_]:

@@ -50,6 +50,9 @@ PARTS = (1.0 - 1e-9, 1.0 - 1e-6, 1.0 - 1e-4, 0.99, 0.9, 0.5, 0.25, 0.1, 0.01)
 LANDINGS = 8
 NEAR = 1e-9
 
+# Vectors beyond these are scaled before they are squared.
+SMALL, LARGE, GROW, SHRINK = 2.0**-400, 2.0**400, 2.0**600, 2.0**-600
+
 # What stands for no reason to end: the reason left when all steps are taken.
 GOING = int(EndReason.MAX_STEPS)
 AT_WALL = (EndReason.LEFT_DOMAIN, EndReason.LEFT_REGION, EndReason.REACHED_BODY)
@@ -157,13 +160,13 @@ class March:
             walls = self.walls.beyond(points[missing])
             walls[walls == GOING] = EndReason.MASKED
             reasons[missing] = walls
-        # Scaled before it is squared, so that neither 1e-200 nor 1e200 loses its direction.
-        largest[null | missing] = 1.0
-        unit = vectors / largest[:, None]
+        # Powers of two change no digit, and neither 1e-200 nor 1e200 is lost when squared.
+        scale = np.where(largest < SMALL, GROW, np.where(largest > LARGE, SHRINK, 1.0))
+        unit = vectors * scale[:, None]
         unit[null | missing] = (1.0, 0.0, 0.0)
         # Written out: a sum over an axis may round otherwise for one line than for many.
         x, y, z = unit.T
-        unit /= np.sqrt(x * x + y * y + z * z)[:, None]
+        unit *= (1.0 / np.sqrt(x * x + y * y + z * z))[:, None]
         unit[null | missing] = 0.0
         return unit, reasons
 

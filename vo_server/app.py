@@ -67,6 +67,7 @@ def build(settings: Settings) -> Drain:
                 allow_origins=["*"],
                 allow_methods=["GET", "HEAD", "POST", "OPTIONS"],
                 allow_headers=["Content-Type", "SOAPAction"],
+                allow_private_network=settings.node.private_network,
             ),
         ],
         lifespan=lifespan,

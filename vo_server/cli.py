@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -35,7 +36,27 @@ _out = click.option(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class _Commands(click.Group):
+    """The commands below, and those that plug-ins bring."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_plugged()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        own = super().get_command(ctx, cmd_name)
+        if own is not None or cmd_name not in _plugged():
+            return own
+        command = _plugged()[cmd_name].load()
+        assert isinstance(command, click.Command)
+        return command
+
+
+def _plugged() -> dict[str, EntryPoint]:
+    """Give the entry points of commands by name; `plugins` would import NumPy for it."""
+    return {point.name: point for point in entry_points(group="vo_server.commands")}
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="vo-server", prog_name="vo-server")
 def cli() -> None:
     """A Virtual Observatory node for space-plasma simulations."""
@@ -67,11 +88,18 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
 @click.option("--serve/--no-serve", default=True, help="Keep serving after the flight.")
-def demo(folder: Path, port: int, serve: bool) -> None:
+@click.option("--samp-hub", is_flag=True, help="Run a SAMP hub on loopback while it serves.")
+def demo(folder: Path, port: int, serve: bool, samp_hub: bool) -> None:
     """Write a sample node, fly a spacecraft through it over SOAP, and serve it."""
     from vo_server.demo.show import show
 
-    show(folder, port, keep=serve)
+    if not samp_hub:
+        show(folder, port, keep=serve)
+        return
+    from vo_server.demo.hub import hub
+
+    with hub():
+        show(folder, port, keep=serve)
 
 
 @cli.command()
@@ -178,6 +206,23 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     )
     source = sampling.source_of(entry, "RESOURCE")
     _write(output, lines.follow(request, source, budget, argument="SEEDS"), None)
+
+
+@cli.command()
+@click.argument("target")
+@click.option("--as", "kind", metavar="KIND", help="What TARGET is, where its name does not tell.")
+def check(target: str, kind: str | None) -> None:
+    """Say what is wrong with TARGET, such as a VOTable; exit status 1 where anything is."""
+    from vo_server import check as checks
+    from vo_server.budget import Budget
+
+    count = 0
+    for finding in checks.checker(target, kind).check(target, Budget()):
+        click.echo(str(finding))
+        count += 1
+    click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}", err=True)
+    if count:
+        sys.exit(_REFUSED)
 
 
 def _settings(config: Path) -> "Settings":

@@ -27,6 +27,11 @@ _MAGIC = (
     (b"\xfe\xff", "votable"),
     (b"CDF", "netcdf"),
     (b"\x89HDF", "netcdf"),
+    (b"\xcd\xf3\x00\x01", "cdf"),
+    (b"\xcd\xf2\x60\x02", "cdf"),
+    (b"SIMPLE  =", "fits"),
+    (b"PAR1", "parquet"),
+    (b"# %ECSV", "ecsv"),
 )
 
 

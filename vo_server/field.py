@@ -61,6 +61,11 @@ class GridField:
             (float(upper[0]), float(upper[1]), float(upper[2])),
         )
 
+    @property
+    def step(self) -> float:
+        """The smallest distance between neighbouring nodes."""
+        return self.grid.step
+
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -77,7 +82,7 @@ class GridField:
             values, status = sample(self.grid, ready, points, method=method, body=self._sphere)
         else:
             values, status = sample_parts(self.grid, kept, points, method, self._sphere)
-        return _in_si(values, chosen), status
+        return in_si(values, chosen), status
 
     def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
         """Estimate the error (len(names), n) of linear values; see `vo_server.ports.ErrorSource`.
@@ -95,7 +100,7 @@ class GridField:
                 for method in ("cubic", "linear")
             )
             found = WIDENED * np.abs(cubic - linear)
-        return _in_si(found, chosen)
+        return in_si(found, chosen)
 
     def vector(self, names: Sequence[str]) -> GridVector | None:
         """Give the vector of three variables, where they are of one unit and fit into memory."""
@@ -112,7 +117,24 @@ class GridField:
         return None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
 
 
-def _in_si(values: NDArray[np.float64], variables: Sequence[Variable]) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class GridSpectra(GridField):
+    """Spectra on a grid, one variable for each energy bin; see `vo_server.ports.SpectraField`.
+
+    energies: lower and upper end of each bin (bins, 2) in J.
+    """
+
+    energies: NDArray[np.float64]
+
+    def spectra(
+        self, points: Points, method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give spectra (n, bins) in the parameters' unit and status (n,)."""
+        values, status = self.sample(points, list(self.variables), method)
+        return values.T, status
+
+
+def in_si(values: NDArray[np.float64], variables: Sequence[Variable]) -> NDArray[np.float64]:
     """Multiply rows by the factors of their variables, in place."""
     for row, variable in zip(values, variables, strict=True):
         if variable.factor != 1.0:

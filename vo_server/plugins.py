@@ -1,4 +1,4 @@
-"""Plug-ins: providers, fronts and formats found through entry points, options checked by name."""
+"""Plug-ins: whatever comes in through entry points; options checked by name."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,7 +11,13 @@ from vo_server.errors import BadArgument
 from vo_server.model.run import explain
 from vo_server.ports import Format
 
-GROUPS = ("vo_server.providers", "vo_server.fronts", "vo_server.formats")
+GROUPS = (
+    "vo_server.providers",
+    "vo_server.fronts",
+    "vo_server.formats",
+    "vo_server.checkers",
+    "vo_server.commands",
+)
 
 
 @cache

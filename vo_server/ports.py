@@ -52,22 +52,19 @@ class VectorField(Protocol):
         ...
 
 
+@runtime_checkable
 class SpectraField(Protocol):
-    """Energy spectra in space.
+    """A field of particle spectra, also to be sampled bin by bin as its parameters.
 
-    flux: what a bin holds, in an SI unit; energies: (bins, 2), lower and upper edge of each bin
-    in J.
+    energies: lower and upper end of each bin (bins, 2) in J.
     """
 
-    flux: Parameter
-    frame: Frame
-    domain: Box
     energies: NDArray[np.float64]
 
     def spectra(
         self, points: Points, method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-        """Give fluxes (n, bins) at points (n, 3) in metres, and status (n,)."""
+        """Give spectra (n, bins) in the parameters' unit and status (n,)."""
         ...
 
 
@@ -107,15 +104,6 @@ class FieldSource(Protocol):
 
     def field(self, resource: Resource, names: Sequence[str]) -> AbstractContextManager[Field]:
         """Open the field of a resource for the named parameters."""
-        ...
-
-
-@runtime_checkable
-class SpectraSource(Protocol):
-    """A provider of outputs with energy spectra."""
-
-    def spectra(self, resource: Resource) -> AbstractContextManager[SpectraField]:
-        """Open the spectra of an output; raises UnknownParameter where it has none."""
         ...
 
 

@@ -50,6 +50,7 @@ class Node(_Section):
     title: Text = "Simulations"
     base_url: Annotated[str, AfterValidator(_base_url)] = "http://127.0.0.1:8000"
     state_dir: Path = Path("state")
+    private_network: bool = False
     license: Text = ""
     acknowledgement: Text = ""
     contact: Contact = Contact()

@@ -12,19 +12,11 @@ from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SpectraRequest
 from vo_server.model.table import Constant, Header, Table
-from vo_server.ports import SpectraField, SpectraSource
-from vo_server.registry import Entry
+from vo_server.ports import Field, FieldSource, SpectraField
 from vo_server.sampling import describe_input, describe_resource, places, status_notes
 from vo_server.units import ELEMENTARY_CHARGE
 
 _BLOCK = 4_096
-
-
-def spectra_of(entry: Entry, argument: str) -> SpectraSource:
-    """Give the provider of an output as a source of spectra."""
-    if not isinstance(entry.provider, SpectraSource):
-        raise UnknownParameter(f"{entry.resource.id} has no energy spectra", argument=argument)
-    return entry.provider
 
 
 def bins(wanted: Sequence[str], count: int, *, argument: str) -> list[int]:
@@ -47,7 +39,7 @@ def bins(wanted: Sequence[str], count: int, *, argument: str) -> list[int]:
 
 def fly_spectra(
     request: SpectraRequest,
-    source: SpectraSource,
+    source: FieldSource,
     budget: Budget,
     *,
     argument: str = "trajectory",
@@ -55,18 +47,21 @@ def fly_spectra(
     """Sample spectra along a trajectory: its own columns first, then the flux of each bin.
 
     The column ParticleFlux has one number for each chosen channel, the constants EnergyLow and
-    EnergyHigh the edges of each in eV. Raises TooMuch, WrongFrame, BadArgument and what the
-    provider raises, before the first block.
+    EnergyHigh the edges of each in eV. Raises UnknownParameter where the output has no spectra;
+    TooMuch, WrongFrame, BadArgument and what the provider raises, before the first block.
     """
     resource, trajectory = request.resource, request.trajectory
     budget.allow("points", len(trajectory), argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     points = places(trajectory, resource.frame, argument=argument)
-    with source.spectra(resource) as field:
+    names = [parameter.name for parameter in resource.parameters]
+    with source.field(resource, names) as field:
+        if not isinstance(field, SpectraField):
+            raise UnknownParameter(f"{resource.id} has no energy spectra")
         chosen = bins(request.channels, len(field.energies), argument="EnergyChannel")
         budget.allow("points", len(trajectory) * len(chosen), argument=argument)
-        header = _header(request, field, chosen)
+        header = _header(request, field, field.energies[chosen])
         counts = np.zeros(max(Status) + 1, int)
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
@@ -78,10 +73,10 @@ def fly_spectra(
             yield Table(header, columns, status_notes(counts) if last else ())
 
 
-def _header(request: SpectraRequest, field: SpectraField, chosen: list[int]) -> Header:
+def _header(request: SpectraRequest, field: Field, energies: NDArray[np.float64]) -> Header:
     resource, trajectory = request.resource, request.trajectory
-    flux = replace(field.flux, name="ParticleFlux", shape=(len(chosen),))
-    edges = field.energies[chosen] / ELEMENTARY_CHARGE
+    flux = replace(field.parameters[0], name="ParticleFlux", shape=(len(energies),))
+    edges = energies / ELEMENTARY_CHARGE
     lines = [
         *describe_resource(resource),
         f"Interpolation: {request.method}",

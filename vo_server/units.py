@@ -19,6 +19,17 @@ BOLTZMANN = 1.380649e-23
 _SI = ("m", "m/s", "T", "K", "1/m3", "Pa", "V/m", "A/m2", "s", "kg", "C", "kg/m3", "m/s2", "rad")
 
 _SPELLINGS = {
+    # CODATA 2018: masses of proton and electron (kg)
+    "m_p": "1.67262192369e-27 kg",
+    "mp": "1.67262192369e-27 kg",
+    "m_e": "9.1093837015e-31 kg",
+    "amu": "u",
+    "AMU": "u",
+    "uma": "u",
+    "Da": "u",
+    "e": f"{ELEMENTARY_CHARGE!r} C",
+    "qe": f"{ELEMENTARY_CHARGE!r} C",
+    "|e|": f"{ELEMENTARY_CHARGE!r} C",
     "mi": "1609.344 m",
     "/cc": "cm-3",
     "#/cc": "cm-3",
@@ -26,6 +37,12 @@ _SPELLINGS = {
     "cc-1": "cm-3",
     "#/cm3": "cm-3",
     "#/cm^3": "cm-3",
+}
+
+# What goes out for spellings that readers stumble over.
+_SAFE = {
+    **{text: "1/cm3" for text, meant in _SPELLINGS.items() if meant == "cm-3"},
+    **{text: "u" for text, meant in _SPELLINGS.items() if meant == "u"},
 }
 
 _DIGITS = r"(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:[eE][+-]?\d{1,3})?"
@@ -136,6 +153,11 @@ def _parse(unit: str, argument: str):  # type: ignore[no-untyped-def]  # astropy
         return number, units.Unit(text, format="vounit")
     except (ValueError, TypeError) as err:
         raise unknown from err
+
+
+def spelled(unit: str) -> str:
+    """Give a unit as astropy and STILTS both read it; an unknown one stays as it is."""
+    return _SAFE.get(unit.strip(), unit.strip().replace("**", ""))
 
 
 def quantity(text: str, to: str, *, argument: str) -> float:

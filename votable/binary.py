@@ -2,7 +2,7 @@
 
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -25,7 +25,7 @@ _ELEMENTS = {
     "floatComplex": ">c8",
     "doubleComplex": ">c16",
 }
-_CHARACTERS = {"char": (1, "utf-8"), "unicodeChar": (2, "utf-16-be")}
+CHARACTERS = {"char": (1, "utf-8"), "unicodeChar": (2, "utf-16-be")}
 _LOGICALS: dict[int, bool | None] = {
     **dict.fromkeys(b"tT1", True),
     **dict.fromkeys(b"fF0", False),
@@ -35,9 +35,9 @@ _LOGICALS: dict[int, bool | None] = {
 
 @dataclass(frozen=True, slots=True)
 class _Segment:
-    """Neighbouring fields of a fixed size, or one text field of variable length.
+    """Neighbouring fields of a fixed size, or one field of variable length.
 
-    dtype: of the fixed fields together; unit: bytes of a character of variable text, else 0.
+    dtype: of the fixed fields together; unit: bytes of an element of variable length, else 0.
     """
 
     fields: tuple[int, ...]
@@ -45,12 +45,21 @@ class _Segment:
     unit: int
 
 
+def element(datatype: str) -> np.dtype[np.generic]:
+    """Give the type of one element of a cell, as it lies in the file."""
+    return np.dtype(_ELEMENTS.get(datatype, "u1"))
+
+
 class BinaryData:
     """Takes base64 text in pieces and gives columns."""
 
-    def __init__(self, fields: Sequence[Field], *, masked: bool) -> None:
-        """Take rows of these fields; masked: each row begins with its null flags (BINARY2)."""
+    def __init__(self, fields: Sequence[Field], *, masked: bool, nulls: bool = False) -> None:
+        """Take rows of these fields.
+
+        masked: each row begins with its null flags (BINARY2); nulls: columns are masked arrays.
+        """
         self._fields = fields
+        self._nulls = nulls
         self._segments = _segments(fields, masked=masked)
         self._parts: list[list[bytes]] = [[] for _ in self._segments]
         self._text = ""  # fewer than four letters of base64
@@ -90,7 +99,7 @@ class BinaryData:
         for segment, pieces in zip(self._segments, parts, strict=True):
             if segment.unit:
                 index = segment.fields[0]
-                columns[index] = _text(self._fields[index], pieces, _of(missing, index))
+                columns[index] = self._variable(index, pieces, _of(missing, index))
                 continue
             records = np.frombuffer(b"".join(pieces), segment.dtype, rows)
             if "flags" in (segment.dtype.names or ()):
@@ -98,6 +107,9 @@ class BinaryData:
             for index in segment.fields:
                 field, raw = self._fields[index], records[f"f{index}"]
                 columns[index] = self._convert(field, raw, _of(missing, index))
+        if self._nulls:
+            for index, column in columns.items():
+                columns[index] = _masked(self._fields[index], column, _of(missing, index))
         self._first += rows
         return tuple(columns[index] for index in range(len(self._fields)))
 
@@ -155,6 +167,25 @@ class BinaryData:
             values[missing] = gap
         return values
 
+    def _variable(
+        self, index: int, cells: Sequence[bytes], missing: NDArray[np.bool_] | None
+    ) -> Column:
+        """Give text, or arrays as objects."""
+        field = self._fields[index]
+        if not field.varies:
+            return _text(field, cells, missing)
+        column = np.empty(len(cells), TEXT)
+        for row, cell in enumerate(cells):
+            raw = np.frombuffer(cell, element(field.datatype))
+            if len(raw) % field.inner:
+                name = excerpt(field.parameter.name)
+                raise BadTable(f"row {self._first + row}, column {name}: the array is not whole")
+            whole = replace(
+                field, parameter=replace(field.parameter, shape=field.parameter.shape[1:])
+            )
+            column[row] = self._convert(whole, raw.reshape(-1, field.inner), None)
+        return column
+
     def _logicals(
         self, field: Field, raw: NDArray[np.generic], missing: NDArray[np.bool_] | None
     ) -> Column:
@@ -195,27 +226,49 @@ def _segments(fields: Sequence[Field], *, masked: bool) -> list[_Segment]:
         else:
             if flags:
                 found.append(_Segment((), np.dtype(flags), 0))
-            units = [_CHARACTERS[fields[i].datatype][0] for i in indices]
+            units = [_unit(fields[i]) for i in indices]
             empty: np.dtype[np.void] = np.dtype([])
             found += [_Segment((i,), empty, u) for i, u in zip(indices, units, strict=True)]
         flags = []
     return found
 
 
+def _unit(field: Field) -> int:
+    """Give the bytes of an element, by which the length of a cell is counted.
+
+    So do the standard and STILTS; astropy counts groups of the fixed axes instead.
+    """
+    if field.datatype in CHARACTERS:
+        return CHARACTERS[field.datatype][0]
+    return element(field.datatype).itemsize
+
+
+def _masked(field: Field, column: Column, missing: NDArray[np.bool_] | None) -> Column:
+    """Mask the cells that are null: those flagged, and what VALUES declares."""
+    mask = np.zeros(column.shape, bool)
+    if missing is not None:
+        mask[missing] = True
+    if field.parameter.null is not None and not field.varies and missing is None:
+        mask |= column == field.parameter.null
+    if field.parameter.dtype.kind == "b" and not field.varies:
+        mask |= np.array([cell is None for cell in column.reshape(-1)], bool).reshape(mask.shape)
+    return np.ma.masked_array(column, mask)
+
+
 def _raw(field: Field) -> np.dtype[np.generic]:
     """Give the type of a cell of fixed size."""
     length = field.length or 1
-    if field.datatype in _CHARACTERS:
-        return np.dtype(f"V{length * _CHARACTERS[field.datatype][0]}")
+    if field.datatype in CHARACTERS:
+        return np.dtype(f"V{length * CHARACTERS[field.datatype][0]}")
     if field.datatype == "bit":
         return np.dtype(f"({(length + 7) // 8},)u1")
-    element = _ELEMENTS.get(field.datatype, "u1")
-    return np.dtype(f"({length},){element}" if field.parameter.shape else element)
+    one = element(field.datatype)
+    return np.dtype((one, (length,))) if field.parameter.shape else one
 
 
 def _text(field: Field, cells: Sequence[bytes], missing: NDArray[np.bool_] | None) -> Column:
     """Give text, each cell up to its first NUL."""
-    encoding = _CHARACTERS[field.datatype][1]
+    encoding = CHARACTERS[field.datatype][1]
     column = objects([cell.decode(encoding, "replace").partition("\0")[0] for cell in cells])
     if missing is not None:
         column[missing] = ""

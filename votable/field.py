@@ -29,7 +29,8 @@ DTYPES: dict[str, np.dtype[np.generic]] = {
 # The datatype of a column by its type; what VOTable lacks goes out as the next larger one.
 _WORDS = {
     "?": "boolean",
-    **dict.fromkeys("OUM", "char"),
+    **dict.fromkeys("OSM", "char"),
+    "U": "unicodeChar",
     "B": "unsignedByte",
     "b": "short",
     "h": "short",
@@ -45,6 +46,7 @@ _WORDS = {
     "D": "doubleComplex",
 }
 _MAX_ELEMENTS = 1_000_000  # of an array cell
+_ARRAY = 128  # bytes that an array takes beside its elements
 _LONGEST = 300  # characters of a name, unit or other word of a FIELD
 
 
@@ -52,8 +54,8 @@ _LONGEST = 300  # characters of a name, unit or other word of a FIELD
 class Field:
     """A column as its FIELD declares it.
 
-    length: elements of a cell, None where it varies, as it does for text only; fill: the float
-    that stands for a missing value, None where NaN alone does.
+    length: elements of a cell, None where it varies; fill: the float that stands for a missing
+    value, None where NaN alone does.
     """
 
     parameter: Parameter
@@ -64,8 +66,20 @@ class Field:
     @property
     def size(self) -> int:
         """Bytes that a cell takes in a column; of text and logicals the references."""
+        if self.varies:
+            return _ARRAY
         objects = self.parameter.dtype.kind in "Ob"
         return (8 if objects else self.parameter.dtype.itemsize) * prod(self.parameter.shape)
+
+    @property
+    def varies(self) -> bool:
+        """Tell whether the cells are arrays of differing length."""
+        return self.length is None and self.parameter.dtype != TEXT
+
+    @property
+    def inner(self) -> int:
+        """Elements by which the length of such an array is counted."""
+        return prod(self.parameter.shape[1:])
 
 
 def word(dtype: np.dtype[np.generic]) -> str:
@@ -116,13 +130,18 @@ def _extent(name: str, datatype: str, arraysize: str) -> tuple[int | None, tuple
     sizes = arraysize.strip().split("x") if arraysize.strip() else ["1"]
     if sizes[-1].endswith("*") and text:
         return None, ()
-    if sizes[-1].endswith("*"):
-        raise BadTable(f"variable-length numeric column {excerpt(name)} cannot be read")
+    varies = sizes[-1].endswith("*")
+    if varies and datatype == "bit":
+        raise BadTable(f"column {excerpt(name)} has bits of variable length, which are not read")
+    if varies:
+        sizes[-1] = "1"  # a longest length is not believed
     if not all(size.isdecimal() and size.isascii() and len(size) < 10 for size in sizes):
         raise BadTable(f"column {excerpt(name)} has no known arraysize, but {excerpt(arraysize)}")
     numbers = [int(size) for size in sizes]
     if not 0 < prod(numbers) <= _MAX_ELEMENTS:
         raise BadTable(f"column {excerpt(name)} has cells of {excerpt(arraysize)} elements")
+    if varies:
+        return None, (-1, *reversed(numbers[:-1]))
     return prod(numbers), () if text or numbers == [1] else tuple(reversed(numbers))
 
 
@@ -172,3 +191,17 @@ def read_param(attributes: Mapping[str, str], *, description: str, number: int) 
     if len(cells) == 1:
         return Constant(replace(parameter, dtype=dtype), numbers[0])
     return Constant(replace(parameter, dtype=dtype, shape=(len(cells),)), tuple(cells))
+
+
+def null_fits(text: str, datatype: str) -> bool:
+    """Tell whether a text is an integer of this datatype."""
+    limits, number = np.iinfo(DTYPES[datatype].str), _integer(text.strip())
+    return number is not None and limits.min <= number <= limits.max
+
+
+def constant_fits(attributes: Mapping[str, str]) -> bool:
+    """Tell whether the value of a PARAM is one of its datatype."""
+    dtype = DTYPES.get(attributes.get("datatype", ""), TEXT)
+    if dtype.kind not in "iuf" or not attributes.get("value", "").strip():
+        return True
+    return read_param(attributes, description="", number=1).parameter.dtype == dtype

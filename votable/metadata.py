@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from vo_server.errors import BadTable
-from vo_server.formats.source import MAX_COLUMNS, frame_statement, tells_frame
+from vo_server.errors import BadTable, excerpt
+from vo_server.formats.source import (
+    MAX_COLUMNS,
+    frame_statement,
+    tells_frame,
+    timeorigin_statement,
+    timescale_statement,
+)
 from vo_server.model.table import Constant, Header
 from votable.field import Field, read_field, read_param
 
@@ -45,6 +51,7 @@ class Metadata:
         self.fields: list[Field] = []
         self.notes: list[tuple[str, str]] = []
         self._systems: dict[str, str] = {}
+        self._times: dict[str, Attributes] = {}
         self._table: _Table | None = None
         self._column: _Column | None = None
 
@@ -54,6 +61,8 @@ class Metadata:
             self._table = _Table(attributes.get("name", ""))
         elif name == "COOSYS":
             self._systems[attributes.get("ID", "")] = attributes.get("system", "")
+        elif name == "TIMESYS":
+            self._times[attributes.get("ID", "")] = attributes
         elif name in ("FIELD", "PARAM"):
             self._column = _Column(attributes)
         elif name == "VALUES" and self._column is not None and parent == "FIELD":
@@ -82,6 +91,10 @@ class Metadata:
                 self.declare(gaps=False)
             self._table = None
 
+    def forget(self) -> None:
+        """Make room for another table to give."""
+        self.header, self.fields, self.notes = None, [], []
+
     def declare(self, *, gaps: bool) -> None:
         """Take the present table as the one to give; gaps: any cell of it can be missing."""
         table = self._table
@@ -101,7 +114,7 @@ class Metadata:
             tuple(field.parameter for field in self.fields),
             table.name,
             table.description,
-            (*self._frames(table), *table.constants),
+            (*self._frames(table), *self._clocks(table), *table.constants),
         )
         self.notes = table.notes
 
@@ -115,6 +128,24 @@ class Metadata:
         named = [system.strip() for system in referred or self._systems.values()]
         stated = dict.fromkeys(s for s in named if s and s.upper() not in _SKY)
         return [frame_statement(system) for system in stated]
+
+    def _clocks(self, table: _Table) -> list[Constant]:
+        """Give time scale and origin of the TIMESYS that the table's FIELDs refer to.
+
+        Where they refer to several, none is told: a constant cannot say which column is meant.
+        """
+        references = {c.attributes.get("ref", "") for c in table.columns} & set(self._times)
+        if len(references) != 1:
+            return []
+        told = self._times[references.pop()]
+        constants = [timescale_statement(told["timescale"])] if told.get("timescale") else []
+        origin = told.get("timeorigin", "").strip()
+        days = {"MJD-origin": "2400000.5", "JD-origin": "0"}.get(origin, origin)
+        try:
+            constants += [timeorigin_statement(float(days))] if days else []
+        except ValueError as err:
+            raise BadTable(f"the timeorigin {excerpt(origin)} of TIMESYS is no number") from err
+        return constants
 
     def _param(self, table: _Table, column: _Column) -> None:
         number = len(table.constants) + 1

@@ -41,33 +41,58 @@ _PARENTS = {
 }
 
 
-def read(stream: BinaryIO, budget: Budget) -> Iterator[Table]:
+def read(
+    stream: BinaryIO, budget: Budget, *, doctype: bool = False, nulls: bool = False
+) -> Iterator[Table]:
     """Give the blocks of the one TABLE with data, some 4,096 rows each; one block at least.
 
     Numbers keep their type; text is str, '' where null; booleans and bits are objects: True,
-    False, None; missing floats are NaN, missing integers `Parameter.null`. A COOSYS that a FIELD
-    refers to becomes a constant with UCD pos.frame, PARAMs of the TABLE are constants, its INFOs
-    notes of the last block. Raises BadTable for what cannot be read, TooMuch beyond the budget's
-    bytes, points or seconds; blocks before the fault have been given then.
+    False, None; arrays of variable length are objects too; missing floats are NaN, missing
+    integers `Parameter.null`. nulls: columns are masked arrays instead, which tell null from NaN
+    where the serialisation does. doctype: a DOCTYPE without declarations of its own is passed
+    over; what it names is not opened. A COOSYS that a FIELD refers to becomes a constant with UCD
+    pos.frame, a TIMESYS constants `timescale` and `timeorigin`; PARAMs of the TABLE are constants,
+    its INFOs notes of the last block. Raises BadTable for what cannot be read, TooMuch beyond the
+    budget's bytes, points or seconds; blocks before the fault have been given then.
     """
-    document = _Document()
-    given = False
+    return _blocks(_Document(doctype=doctype, nulls=nulls), stream, budget)
+
+
+def read_all(
+    stream: BinaryIO, budget: Budget, *, doctype: bool = False, nulls: bool = False
+) -> Iterator[Table]:
+    """Give the blocks of every TABLE, one at least of each; a new header object begins the next.
+
+    Otherwise as `read`; the budget is for all of them together.
+    """
+    return _blocks(_Document(doctype=doctype, nulls=nulls, several=True), stream, budget)
+
+
+def _blocks(document: "_Document", stream: BinaryIO, budget: Budget) -> Iterator[Table]:
     for chunk in chunks(stream, budget):
         document.feed(chunk)
         document.check(budget)
+        yield from document.finished()
         if document.rows >= document.block_rows:
-            given = True
             yield document.take()
     document.close()
     document.check(budget)
-    if document.rows or document.notes or not given:
-        yield document.take()
+    yield from document.finished()
 
 
 class _Document:
     """A document that arrives in pieces."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, doctype: bool = False, nulls: bool = False, several: bool = False
+    ) -> None:
+        self._nulls = nulls
+        self._several = several
+        self._met = False  # a table that has ended
+        self._given = False  # a block of the present table
+        self._done: list[Table] = []
+        self._size = 0  # of the tables before the present one, in bytes
+        self._before = 0  # rows of those
         self._pieces: list[str] = []
         self._metadata = Metadata()
         self._stack: list[str] = []
@@ -83,7 +108,8 @@ class _Document:
         self._parser.buffer_text = True
         self._parser.buffer_size = 65_536
         self._parser.XmlDeclHandler = _check_encoding
-        self._parser.StartDoctypeDeclHandler = _refuse_doctype
+        self._parser.StartDoctypeDeclHandler = _check_doctype if doctype else _refuse_doctype
+        self._parser.SkippedEntityHandler = _refuse_entity
         self._parser.CharacterDataHandler = self._pieces.append
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -104,14 +130,30 @@ class _Document:
         """What was noted by the end of the document."""
         return tuple(self._metadata.notes) if self._ended else ()
 
+    @property
+    def _row_size(self) -> int:
+        return sum(field.size for field in self._metadata.fields)
+
     def check(self, budget: Budget) -> None:
         """Raise TooMuch where there are more rows, or larger ones, than the budget allows."""
         rows = self._taken + self.rows
-        check_rows(rows, budget)
-        check_size(rows, sum(field.size for field in self._metadata.fields), budget)
+        check_rows(self._before + rows, budget)
+        check_size(1, self._size + rows * self._row_size, budget)
+
+    def finished(self) -> Iterator[Table]:
+        """Give the blocks that ended a table, and after the document what waits."""
+        done, self._done = self._done, []
+        yield from done
+        if (
+            self._ended
+            and self._metadata.header is not None
+            and (self.rows or self.notes or not self._given)
+        ):
+            yield self.take()
 
     def take(self) -> Table:
         """Give the rows that wait as a block."""
+        self._given = True
         self._taken += self.rows
         assert self._metadata.header is not None
         if self._data is not None and self._data.rows:
@@ -132,7 +174,9 @@ class _Document:
             raise BadTable("the document is empty")
         self._parse(b"", final=True)
         if self._metadata.header is None:
-            raise BadTable("the document has no TABLE with FIELDs")
+            if not self._met:
+                raise BadTable("the document has no TABLE with FIELDs")
+            return
         self._ended = True
 
     def _parse(self, data: bytes, *, final: bool = False) -> None:
@@ -205,15 +249,35 @@ class _Document:
         if "DESCRIPTION" not in self._stack:
             self._metadata.end(name, "".join(self._pieces), parent)
             self._pieces.clear()
+            if name == "TABLE" and self._several and self._metadata.header is not None:
+                self._end_table()
+
+    def _end_table(self) -> None:
+        """Put the last block of a table aside and make room for another one."""
+        data = self._data
+        columns = data.take() if data is not None and data.rows else ()
+        header = self._metadata.header
+        assert header is not None
+        notes = tuple(self._metadata.notes)
+        rows = len(columns[0]) if columns else 0
+        if rows or notes or not self._given:
+            self._done.append(Table(header, columns or _no_rows(header), notes))
+        self._before += self._taken + rows
+        self._size += (self._taken + rows) * self._row_size
+        self._data, self._taken, self._given, self._met = None, 0, False, True
+        self._metadata.forget()
 
     def _begin_data(self, name: str) -> None:
         if self._data is not None:
             raise BadTable("the document has more than one TABLE with data; send one")
         self._metadata.declare(gaps=name != "BINARY")
         if name != "TABLEDATA":
-            self._data = BinaryData(self._metadata.fields, masked=name == "BINARY2")
+            masked = name == "BINARY2"
+            self._data = BinaryData(self._metadata.fields, masked=masked, nulls=self._nulls)
             return
-        data = TableData(self._metadata.fields, self._prefix, self._pieces, self._end)
+        data = TableData(
+            self._metadata.fields, self._prefix, self._pieces, self._end, nulls=self._nulls
+        )
         self._data = data
         self._parser.StartElementHandler = data.start
         self._parser.EndElementHandler = data.end
@@ -256,6 +320,15 @@ def _refuse_doctype(name: str, system: str | None, public: str | None, has_subse
     if name.lower() == "html":
         raise BadTable("this is HTML, not a VOTable")
     raise BadTable("the document has a DOCTYPE, which is not read; take that line out")
+
+
+def _check_doctype(name: str, system: str | None, public: str | None, has_subset: bool) -> None:
+    if name.lower() == "html" or has_subset:
+        _refuse_doctype(name, system, public, has_subset)
+
+
+def _refuse_entity(name: str, is_parameter: bool) -> None:
+    raise BadTable(f"the entity {excerpt(name)} is not resolved")
 
 
 def _no_rows(header: Header) -> tuple[Column, ...]:

@@ -1,6 +1,7 @@
 """TABLEDATA: rows of cells of text, as columns."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +31,21 @@ class TableData:
     """
 
     def __init__(
-        self, fields: Sequence[Field], prefix: str, pieces: list[str], leave: Leave
+        self,
+        fields: Sequence[Field],
+        prefix: str,
+        pieces: list[str],
+        leave: Leave,
+        *,
+        nulls: bool = False,
     ) -> None:
         """Take rows of these fields.
 
         prefix: of element names, such as 'vot:'; pieces: where the parser puts text; leave: takes
-        the end tag of TABLEDATA.
+        the end tag of TABLEDATA; nulls: columns are masked arrays, null where a cell is blank.
         """
         self._fields = fields
+        self._nulls = nulls
         self._cells: list[str] = []
         self._whole = 0  # cells in whole rows
         self._rows = 0  # since the beginning
@@ -61,7 +69,12 @@ class TableData:
         del self._cells[: self._whole]
         self._whole = 0
         first = self._rows - rows + 1
-        return tuple(_read(field, cells[i::width], first) for i, field in enumerate(self._fields))
+        columns = []
+        for index, field in enumerate(self._fields):
+            own = cells[index::width]
+            column = _read(field, own, first)
+            columns.append(_masked(field, own, column) if self._nulls else column)
+        return tuple(columns)
 
     def _handlers(self, row: str, cell: str, leave: Leave) -> tuple[Start, Leave]:
         """Give the handlers of start and end tags."""
@@ -121,7 +134,25 @@ def _read(field: Field, cells: list[str], first: int) -> Column:
         ) from err
 
 
+def _masked(field: Field, cells: list[str], column: Column) -> Column:
+    """Mask the cells that are null: blank ones, but for text, and what VALUES declares."""
+    if field.parameter.dtype == TEXT:
+        return np.ma.masked_array(column, np.zeros(len(cells), bool))
+    nulls = np.array([not cell or cell.isspace() for cell in cells], bool)
+    mask = np.zeros(column.shape, bool)
+    mask[nulls] = True
+    if field.parameter.null is not None and not field.varies:
+        mask |= column == field.parameter.null
+    if field.fill is not None and field.length == 1:
+        mask |= np.isnan(column) & np.array(["nan" not in cell.lower() for cell in cells], bool)
+    if field.parameter.dtype.kind == "b":
+        mask |= np.array([cell is None for cell in column.reshape(-1)], bool).reshape(mask.shape)
+    return np.ma.masked_array(column, mask)
+
+
 def _what(field: Field) -> str:
+    if field.varies:
+        return f"array of {field.datatype}"
     return f"array of {field.length} {field.datatype}" if field.length != 1 else field.datatype
 
 
@@ -130,6 +161,8 @@ def _column(field: Field, cells: list[str]) -> Column:
     kind = field.parameter.dtype.kind
     if field.parameter.dtype == TEXT:
         return objects(cells)
+    if field.varies:
+        return _arrays(field, cells)
     parts = (field.length or 1) * (2 if kind == "c" else 1)
     if kind == "b":
         return _logicals(field, cells, parts)
@@ -139,6 +172,30 @@ def _column(field: Field, cells: list[str]) -> Column:
     except NotANumber as err:
         raise NotANumber(err.index // parts) from err
     return values.reshape(len(cells), *field.parameter.shape)
+
+
+def _arrays(field: Field, cells: list[str]) -> Column:
+    """Read arrays whose lengths differ, as objects."""
+    kind, inner = field.parameter.dtype.kind, field.inner
+    each = inner * (2 if kind == "c" else 1)
+    split = [cell.split() for cell in cells]
+    for index, found in enumerate(split):
+        if len(found) % each:
+            raise NotANumber(index)
+    whole = replace(field, length=1, parameter=replace(field.parameter, shape=()))
+    words = [word for found in split for word in found]
+    ends = np.cumsum([len(found) for found in split])
+    if kind == "c":
+        words = [" ".join(pair) for pair in zip(words[::2], words[1::2], strict=True)]
+        ends //= 2
+    try:
+        flat = _column(whole, words)
+    except NotANumber as err:
+        raise NotANumber(int(np.searchsorted(ends, err.index, "right"))) from err
+    column = np.empty(len(cells), TEXT)
+    for index, part in enumerate(np.split(flat, ends[:-1])):
+        column[index] = part.reshape(-1, *field.parameter.shape[1:])
+    return column
 
 
 def _split(cells: list[str], parts: int) -> list[str]:

@@ -13,6 +13,7 @@ from interpolation.kernels.compile import (
     kernel,
     load,
     pointer,
+    prefetch,
     size_of,
 )
 from interpolation.locate import MAX_PERIODS
@@ -20,8 +21,8 @@ from interpolation.status import Status
 
 # Points worked on at a time: what is noted of so many stays in the processor's nearest cache.
 _BLOCK = 512
-# Of these, how many may leave the cell of the point before; above, cells are sought anew.
-_JUMPS = 64
+# How many of these may lie in another cell than the point before; above, they lie anywhere.
+_JUMPS = 128
 OK, TOUCHES_BODY, MASKED = int(Status.OK), int(Status.TOUCHES_BODY), int(Status.MASKED)
 INSIDE_BODY, OUTSIDE = int(Status.INSIDE_BODY), int(Status.OUTSIDE)
 BAD_INPUT = int(Status.BAD_INPUT)
@@ -72,109 +73,118 @@ def cell(x: float, nodes: int, count: int, buckets: int, size: int, scale: float
 
 
 @called
-def _follow(x: Any, along: Any, index: Any, fraction: Any) -> int:
-    """Locate coordinates that mostly lie in the cell of the one before; count those that do not."""
-    nodes, count, buckets, size, scale = along
-    jumps = 0
-    i = np.int64(0)
-    low = high = load(nodes, 0, 0.0)
-    for k in range(len(x)):
-        if not (low <= x[k] < high):
-            i = np.int64(cell(x[k], nodes, count, buckets, size, scale))
-            low, high = load(nodes, i, 0.0), load(nodes, i + 1, 0.0)
-            jumps += 1
-        index[k] = i
-        fraction[k] = (x[k] - low) / (high - low)
-    return jumps
-
-
-@called
-def _seek(x: Any, along: Any, index: Any, fraction: Any) -> int:
-    """Locate coordinates that lie anywhere; count those in another cell than the one before."""
-    nodes, count, buckets, size, scale = along
-    jumps = 0
-    before = np.int64(-1)
-    for k in range(len(x)):
-        i = np.int64(cell(x[k], nodes, count, buckets, size, scale))
-        low = load(nodes, i, 0.0)
-        index[k] = i
-        fraction[k] = (x[k] - low) / (load(nodes, i + 1, 0.0) - low)
-        jumps += i != before
-        before = i
-    return jumps
-
-
-@called
 def _locate(points: Any, start: int, size: int, grid: Any, work: Any, plan: Any, at: int) -> None:
-    """Locate points start:start + size, into a plan from `at` on."""
+    """Locate points start:start + size, into a plan from `at` on.
+
+    work: the cell of the last point along each axis and its two ends, and how many points of
+    the last block left the cell of the one before. A point of the same cell is not sought.
+    """
     nodes, counts, buckets, sizes, scale, periodic, _ = grid
     index, fraction, inside, bad = plan
-    x, jumps = work
-    low = (load(nodes[0], 0, 0.0), load(nodes[1], 0, 0.0), load(nodes[2], 0, 0.0))
-    high = (
+    cells, ends, jumps = work
+    lowest = (load(nodes[0], 0, 0.0), load(nodes[1], 0, 0.0), load(nodes[2], 0, 0.0))
+    highest = (
         load(nodes[0], counts[0] - 1, 0.0),
         load(nodes[1], counts[1] - 1, 0.0),
         load(nodes[2], counts[2] - 1, 0.0),
     )
     turning = periodic[0] or periodic[1] or periodic[2]
+    # Of points that lie anywhere all are sought: a guess that fails costs more than seeking.
+    anywhere = jumps[0] > _JUMPS
+    i, j, m = cells[0], cells[1], cells[2]
+    low_x, low_y, low_z = ends[0], ends[1], ends[2]
+    high_x, high_y, high_z = ends[3], ends[4], ends[5]
+    changes = 0
     for k in range(size):
-        a, b, c = points[start + k, 0], points[start + k, 1], points[start + k, 2]
+        x, y, z = points[start + k, 0], points[start + k, 1], points[start + k, 2]
         if turning:
-            a = wrapped(a, low[0], high[0]) if periodic[0] else a
-            b = wrapped(b, low[1], high[1]) if periodic[1] else b
-            c = wrapped(c, low[2], high[2]) if periodic[2] else c
+            x = wrapped(x, lowest[0], highest[0]) if periodic[0] else x
+            y = wrapped(y, lowest[1], highest[1]) if periodic[1] else y
+            z = wrapped(z, lowest[2], highest[2]) if periodic[2] else z
         within = (
-            (low[0] <= a) & (a <= high[0])
-            & (low[1] <= b) & (b <= high[1])
-            & (low[2] <= c) & (c <= high[2])
+            (lowest[0] <= x) & (x <= highest[0])
+            & (lowest[1] <= y) & (y <= highest[1])
+            & (lowest[2] <= z) & (z <= highest[2])
         )  # fmt: skip
         inside[at + k] = within
         bad[at + k] = False
         if not within:
-            a, b, c = low
             place = points[start + k]
             bad[at + k] = not (
                 np.isfinite(place[0]) and np.isfinite(place[1]) and np.isfinite(place[2])
             )
-        x[0, k], x[1, k], x[2, k] = a, b, c
-    for axis in range(3):
-        cells = index[axis, at : at + size]
-        fractions = fraction[axis, at : at + size]
-        along = nodes[axis], counts[axis], buckets[axis], sizes[axis], scale[axis]
-        if jumps[axis] < _JUMPS:
-            jumps[axis] = _follow(x[axis, :size], along, cells, fractions)
-        else:
-            jumps[axis] = _seek(x[axis, :size], along, cells, fractions)
+            index[0, at + k] = index[1, at + k] = index[2, at + k] = 0
+            fraction[0, at + k] = fraction[1, at + k] = fraction[2, at + k] = 0.0
+            continue
+        before = i + j + m
+        if anywhere or not (low_x <= x < high_x):
+            i = np.int64(cell(x, nodes[0], counts[0], buckets[0], sizes[0], scale[0]))
+            low_x, high_x = load(nodes[0], i, 0.0), load(nodes[0], i + 1, 0.0)
+        if anywhere or not (low_y <= y < high_y):
+            j = np.int64(cell(y, nodes[1], counts[1], buckets[1], sizes[1], scale[1]))
+            low_y, high_y = load(nodes[1], j, 0.0), load(nodes[1], j + 1, 0.0)
+        if anywhere or not (low_z <= z < high_z):
+            m = np.int64(cell(z, nodes[2], counts[2], buckets[2], sizes[2], scale[2]))
+            low_z, high_z = load(nodes[2], m, 0.0), load(nodes[2], m + 1, 0.0)
+        changes += i + j + m != before
+        index[0, at + k], index[1, at + k], index[2, at + k] = i, j, m
+        fraction[0, at + k] = (x - low_x) / (high_x - low_x)
+        fraction[1, at + k] = (y - low_y) / (high_y - low_y)
+        fraction[2, at + k] = (z - low_z) / (high_z - low_z)
+    cells[0], cells[1], cells[2] = i, j, m
+    ends[0], ends[1], ends[2] = low_x, low_y, low_z
+    ends[3], ends[4], ends[5] = high_x, high_y, high_z
+    jumps[0] = changes
 
 
 @called
-def _linear(values: Any, place: Any, step: Any, weight: Any, row: Any) -> None:
-    """Interpolate one variable, adding the corners up in SciPy's order."""
+def _search() -> Any:
+    """Give what `_locate` works with, before the first point: a cell that holds none."""
+    return np.zeros(3, dtype=np.int64), np.full(6, np.inf), np.zeros(1, dtype=np.int64)
+
+
+@inlined
+def _mix(values: Any, at: int, dx: int, dy: int, dz: int, x: float, y: float, z: float) -> float:
+    """Interpolate in one cell, adding the corners up in SciPy's order."""
+    u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
+    uv, uy, xv, xy = u * v, u * y, x * v, x * y
+    total = 0.0 + values[np.uint64(at)] * (uv * w)
+    total += values[np.uint64(at + dz)] * (uv * z)
+    total += values[np.uint64(at + dy)] * (uy * w)
+    total += values[np.uint64(at + dy + dz)] * (uy * z)
+    total += values[np.uint64(at + dx)] * (xv * w)
+    total += values[np.uint64(at + dx + dz)] * (xv * z)
+    total += values[np.uint64(at + dx + dy)] * (xy * w)
+    total += values[np.uint64(at + dx + dy + dz)] * (xy * z)
+    return total
+
+
+@called
+def _linear(values: Any, place: Any, step: Any, fraction: Any, row: Any) -> None:
+    """Interpolate one variable, with the way to each upper node given point by point."""
     for k in range(len(row)):
-        a = place[k]
-        b, c, d = a + step[2, k], a + step[1, k], a + step[0, k]
-        x, y, z = weight[0, k], weight[1, k], weight[2, k]
-        u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
-        uv, uy, xv, xy = u * v, u * y, x * v, x * y
-        total = 0.0 + values[np.uint64(a)] * (uv * w)
-        total += values[np.uint64(b)] * (uv * z)
-        total += values[np.uint64(c)] * (uy * w)
-        total += values[np.uint64(b + step[1, k])] * (uy * z)
-        total += values[np.uint64(d)] * (xv * w)
-        total += values[np.uint64(b + step[0, k])] * (xv * z)
-        total += values[np.uint64(c + step[0, k])] * (xy * w)
-        total += values[np.uint64(b + step[1, k] + step[0, k])] * (xy * z)
-        row[k] = total
+        row[k] = _mix(
+            values, place[k], step[0, k], step[1, k], step[2, k],
+            fraction[0, k], fraction[1, k], fraction[2, k],
+        )  # fmt: skip
+
+
+@called
+def _linear_plain(values: Any, place: Any, line: Any, fraction: Any, row: Any) -> None:
+    """Interpolate one variable on a grid without periodic axes."""
+    _, _, dx, dy, dz = line
+    for k in range(len(row)):
+        row[k] = _mix(values, place[k], dx, dy, dz, fraction[0, k], fraction[1, k], fraction[2, k])
 
 
 @called
 def _linear_many(
-    values: Any, place: Any, step: Any, weight: Any, size: int, many: Any, result: Any
+    values: Any, place: Any, step: Any, fraction: Any, size: int, many: Any, result: Any
 ) -> None:
     """Interpolate variables that lie side by side in memory."""
     variables = len(many)
     for k in range(size):
-        x, y, z = weight[0, k], weight[1, k], weight[2, k]
+        x, y, z = fraction[0, k], fraction[1, k], fraction[2, k]
         many[:] = 0.0
         for corner in range(8):
             at = place[k]
@@ -199,6 +209,22 @@ def _linear_many(
 
 
 @called
+def _fetch(address: int, like: Any, place: Any, step: Any, size: int) -> None:
+    """Ask the memory for the cells of a block all at once, for they lie far apart."""
+    for k in range(size):
+        at, dx, dy = place[k], step[0, k], step[1, k]
+        prefetch(address, at, like)
+        prefetch(address, at + dy, like)
+        prefetch(address, at + dx, like)
+        prefetch(address, at + dx + dy, like)
+        far = step[2, k]
+        prefetch(address, at + far, like)
+        prefetch(address, at + dy + far, like)
+        prefetch(address, at + dx + far, like)
+        prefetch(address, at + dx + dy + far, like)
+
+
+@called
 def _gather(
     plan: Any, at: int, size: int, grid: Any, variables: Any, work: Any, result: Any, start: int
 ) -> None:
@@ -207,27 +233,38 @@ def _gather(
     addresses, like, line, nearest = variables
     place, step, weight, many = work
     origin, length, sx, sy, sz = line
-    wraps = grid[6]
+    wraps, periodic = grid[6], grid[5]
+    plain = not (periodic[0] or periodic[1] or periodic[2])
+    changes, before = 0, np.int64(-1)
     for k in range(size):
         i, j, m = index[0, at + k], index[1, at + k], index[2, at + k]
         step[0, k] = sx if i + 1 < wraps[0] else -i * sx
         step[1, k] = sy if j + 1 < wraps[1] else -j * sy
         step[2, k] = sz if m + 1 < wraps[2] else -m * sz
         place[k] = origin + i * sx + j * sy + m * sz
+        changes += place[k] != before
+        before = place[k]
         for axis in range(3):
             weight[axis, k] = fraction[axis, at + k]
             if nearest and weight[axis, k] > 0.5:
                 place[k] += step[axis, k]
+    scattered = changes > _JUMPS and not nearest
     if len(many) > 1 and not nearest:
+        if scattered:
+            _fetch(addresses[0], like, place, step, size)
         values = carray(pointer(addresses[0], like), (length + len(addresses) - 1,))
         _linear_many(values, place, step, weight, size, many, result[:, start:])
     else:
         for v in range(len(addresses)):
+            if scattered:
+                _fetch(addresses[v], like, place, step, size)
             values = carray(pointer(addresses[v], like), (length,))
             row = result[v, start : start + size]
             if nearest:
                 for k in range(size):
                     row[k] = values[np.uint64(place[k])]
+            elif plain:
+                _linear_plain(values, place, line, weight, row)
             else:
                 _linear(values, place, step, weight, row)
     for k in range(size):
@@ -310,7 +347,7 @@ _PLAN = (
 @kernel([types.void(array(_F8, 2), GRID, *_PLAN)])
 def locate(points: Any, grid: Any, index: Any, fraction: Any, inside: Any, bad: Any) -> None:
     """Fill a plan; see `interpolation.locate.locate`."""
-    work = (np.empty((3, _BLOCK)), np.zeros(3, dtype=np.int64))
+    work = _search()
     plan = (index, fraction, inside, bad)
     for start in range(0, len(points), _BLOCK):
         size = min(_BLOCK, len(points) - start)
@@ -371,7 +408,7 @@ def sample(
 
     body: centre and radius, a radius of 0 for none.
     """
-    finding = (np.empty((3, _BLOCK)), np.zeros(3, dtype=np.int64))
+    finding = _search()
     gathering = _room(addresses, size_of(like))
     plan = (
         np.empty((3, _BLOCK), dtype=np.int64),

@@ -82,3 +82,19 @@ def size_of(typing_context: Any, like: Any) -> Any:
         return context.get_constant(types.int64, like.bitwidth // 8)
 
     return types.int64(like), code
+
+
+@intrinsic
+def prefetch(typing_context: Any, address: Any, index: Any, like: Any) -> Any:
+    """Ask for the memory of number `index` after an address, without waiting for it."""
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        number, byte, flag = context.get_data_type(like), ir.IntType(8), ir.IntType(32)
+        start = builder.inttoptr(arguments[0], number.as_pointer())
+        place = builder.bitcast(builder.gep(start, [arguments[1]]), byte.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), flag, flag, flag])
+        function = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(function, [place, flag(0), flag(3), flag(1)])
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64, like), code

@@ -12,14 +12,18 @@ from interpolation.march import (
     DIFFERENCE,
     DORMAND_PRINCE,
     GOING,
+    GROW,
     HALVED_TO,
     LANDINGS,
+    LARGE,
     LEAST,
     MOST,
     NEAR,
     PARTS,
     SAFETY,
     SHORTEST,
+    SHRINK,
+    SMALL,
 )
 
 LEFT_DOMAIN, LEFT_REGION = int(EndReason.LEFT_DOMAIN), int(EndReason.LEFT_REGION)
@@ -148,9 +152,11 @@ def _slope(point: Any, field: Any, walls: Any) -> Any:
         return (0.0, 0.0, 0.0), MASKED if wall == GOING else wall
     if largest == 0.0:
         return (0.0, 0.0, 0.0), NULL_FIELD
-    x, y, z = x / largest, y / largest, z / largest
-    length = np.sqrt(x * x + y * y + z * z)
-    return (x / length, y / length, z / length), GOING
+    if largest < SMALL or largest > LARGE:
+        scale = GROW if largest < SMALL else SHRINK
+        x, y, z = x * scale, y * scale, z * scale
+    whole = 1.0 / np.sqrt(x * x + y * y + z * z)
+    return (x * whole, y * whole, z * whole), GOING
 
 
 @inlined

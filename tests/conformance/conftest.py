@@ -30,6 +30,8 @@ path = "{data}/*.nc"
 use = "impex"
 [[fronts]]
 use = "portal"
+[[fronts]]
+use = "samp"
 [fetch]
 allow = ["127.0.0.1/32"]
 seconds = 3

@@ -4,6 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from pydantic import BaseModel
 
@@ -20,11 +21,25 @@ def _text(name: str) -> str:
     return (_DOCS / name).read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", sorted(cli.commands))
+def _commands() -> dict[str, click.Command]:
+    """Give every command by its words, those of plug-ins and of groups too."""
+    context = click.Context(cli)
+    found: dict[str, click.Command] = {}
+    for name in cli.list_commands(context):
+        command = cli.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            found |= {f"{name} {inner}": made for inner, made in command.commands.items()}
+        else:
+            found[name] = command
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(_commands()))
 def test_commands_and_options(name: str) -> None:
     reference = _text("reference.md")
     assert f"`vo-server {name}" in reference
-    for parameter in cli.commands[name].params:
+    for parameter in _commands()[name].params:
         if parameter.param_type_name == "argument":
             assert parameter.name is not None
             assert parameter.name.upper() in reference

@@ -24,7 +24,9 @@ def test_help_imports_no_scientific_package() -> None:
     assert imported & _HEAVY == set()
 
 
-@pytest.mark.parametrize("command", ["serve", "demo", "fly", "trace", "resources", "plugins"])
+@pytest.mark.parametrize(
+    "command", ["serve", "demo", "fly", "trace", "resources", "plugins", "check", "samp"]
+)
 def test_help_of_every_command(command: str) -> None:
     assert _imported("-m", "vo_server", command, "--help") & _HEAVY == set()
 

@@ -17,6 +17,7 @@ from vo_server.model.trajectory import Trajectory
 
 RUN = "spase://MyLab/SimulationRun/Flow"
 OUTPUT = "spase://MyLab/NumericalOutput/Flow"
+SPECTRA = "spase://MyLab/NumericalOutput/Spectra"
 ORBIT = "spase://MyLab/NumericalData/MEX/Orbit"
 FIELD = (0.0, 1e-8, 0.0)  # T
 SPEED = -4e5  # m/s, along x
@@ -31,6 +32,8 @@ PARAMETERS = tuple(
     Parameter(name, unit=_UNITS[name if name == "Density" else name[0]]) for name in _NAMES
 )
 
+FLUXES = tuple(Parameter(f"Ebin{i}", unit="1/m3") for i in range(3))
+
 
 def density(points: Points) -> NDArray[np.float64]:
     """Give a density that grows along y."""
@@ -38,13 +41,11 @@ def density(points: Points) -> NDArray[np.float64]:
 
 
 class FlowField:
-    """A uniform field, a uniform wind and energy spectra."""
+    """A uniform field and a uniform wind."""
 
     parameters = PARAMETERS
     frame = Frame("MSO")
     domain = _BOX
-    flux = Parameter("flux", unit="1/m3")
-    energies = np.array([[1.0, 2.0], [2.0, 4.0], [4.0, 8.0]]) * 1.602176634e-19
 
     def sample(
         self, points: Points, names: Sequence[str], method: Method
@@ -57,6 +58,18 @@ class FlowField:
         values[:, status != Status.OK] = np.nan
         return values, status
 
+
+def _status(points: Points) -> NDArray[np.uint8]:
+    status = np.where(_BOX.holds(points), Status.OK, Status.OUTSIDE)
+    return np.where(np.isfinite(points).all(axis=1), status, Status.BAD_INPUT).astype(np.uint8)
+
+
+class FluxField(FlowField):
+    """Energy spectra, to be sampled bin by bin as well."""
+
+    parameters = FLUXES
+    energies = np.array([[1.0, 2.0], [2.0, 4.0], [4.0, 8.0]]) * 1.602176634e-19
+
     def spectra(
         self, points: Points, method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -65,11 +78,6 @@ class FlowField:
         flux = density(points)[:, None] * np.arange(1.0, 4.0)
         flux[status != Status.OK] = np.nan
         return flux, status
-
-
-def _status(points: Points) -> NDArray[np.uint8]:
-    status = np.where(_BOX.holds(points), Status.OK, Status.OUTSIDE)
-    return np.where(np.isfinite(points).all(axis=1), status, Status.BAD_INPUT).astype(np.uint8)
 
 
 def orbit_at(times: NDArray[np.datetime64]) -> Points:
@@ -97,6 +105,10 @@ class StandIn:
                 **common,  # type: ignore[arg-type]
             ),
             Resource(
+                SPECTRA, Kind.OUTPUT, "Spectra", FLUXES, step=5e5, parent=RUN, model=model,
+                **common,  # type: ignore[arg-type]
+            ),
+            Resource(
                 ORBIT, Kind.ORBIT, "MEX around Mars", frame=self._orbit_frame, body=_BODY,
                 version="1", spacecraft="MEX",
             ),
@@ -109,12 +121,7 @@ class StandIn:
     @contextmanager
     def field(self, resource: Resource, names: Sequence[str]) -> Iterator[FlowField]:
         """Open the field."""
-        yield FlowField()
-
-    @contextmanager
-    def spectra(self, resource: Resource) -> Iterator[FlowField]:
-        """Open the spectra."""
-        yield FlowField()
+        yield FluxField() if resource.id == SPECTRA else FlowField()
 
     def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
         """Give one position a minute."""

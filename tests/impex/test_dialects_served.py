@@ -17,7 +17,7 @@ from impex.operations import Operations
 from impex.parity import Parity
 from impex.soap import SoapService
 from tests.dialects import SINP
-from tests.impex.stand_in import FIELD, OUTPUT, RUN, SPEED, START, density, orbit_at
+from tests.impex.stand_in import FIELD, OUTPUT, RUN, SPECTRA, SPEED, START, density, orbit_at
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import (
@@ -134,9 +134,13 @@ def _requests(points: str) -> dict[str, dict[str, Any]]:
         "getDataPointValue": {"url_XYZ": points, "Variable": "Bx, Density"},
         "getDataPointValueSpacecraft": {**_FLIGHT, "Variable": "Density"},
         "getDataPointValue_Spacecraft": {**_FLIGHT, "OutputFileType": "netcdf"},
-        "getDataPointSpectra": {"url_XYZ": points, "EnergyChannel": "Ch1"},
-        "getDataPointSpectraSpacecraft": _FLIGHT,
-        "getDataPointSpectra_Spacecraft": _FLIGHT,
+        "getDataPointSpectra": {
+            "ResourceID": SPECTRA,
+            "url_XYZ": points,
+            "EnergyChannel": "Ch1",
+        },
+        "getDataPointSpectraSpacecraft": {**_FLIGHT, "ResourceID": SPECTRA},
+        "getDataPointSpectra_Spacecraft": {**_FLIGHT, "ResourceID": SPECTRA},
         "getSurface": {"PlanePoint": "0 0 0", "PlaneNormalVector": "0 0 1", "Resolution": "5e6"},
         "getFieldLine": {"url_XYZ": points, "Variable": "Btot", "Direction": "both"},
         "getFileURL": {"StartTime": "2007-07-12", "StopTime": "2007-07-13"},
@@ -193,9 +197,9 @@ def test_numbers_along_an_orbit(fmi: Ask, flow: Context) -> None:
 
 @pytest.mark.parametrize("name", ["MEX", "mex", "Mars-Express", "MARS EXPRESS", "marsexpress"])
 def test_spellings_of_a_spacecraft(fmi: Ask, name: str) -> None:
-    same = fmi("getDataPointValueSpacecraft", ResourceID=RUN, **_FLIGHT)
+    same = fmi("getDataPointValueSpacecraft", ResourceID=OUTPUT, **_FLIGHT)
     other = fmi(
-        "getDataPointValueSpacecraft", ResourceID=RUN, **{**_FLIGHT, "Spacecraft_name": name}
+        "getDataPointValueSpacecraft", ResourceID=OUTPUT, **{**_FLIGHT, "Spacecraft_name": name}
     )
     assert other == same
 
@@ -231,18 +235,18 @@ def test_refused_flights(
     fmi: Ask, changes: dict[str, str], kind: type[Refusal], words: str
 ) -> None:
     with pytest.raises(kind, match=words):
-        fmi("getDataPointValueSpacecraft", ResourceID=RUN, **{**_FLIGHT, **changes})
+        fmi("getDataPointValueSpacecraft", ResourceID=OUTPUT, **{**_FLIGHT, **changes})
 
 
 @pytest.mark.parametrize("sampling", ["PT2M", "PT120S", "120", "120.0", "PT1M60.000S", "P0DT2M"])
 def test_spellings_of_a_duration(fmi: Ask, sampling: str) -> None:
-    same = fmi("getDataPointValueSpacecraft", ResourceID=RUN, **_FLIGHT)
+    same = fmi("getDataPointValueSpacecraft", ResourceID=OUTPUT, **_FLIGHT)
     flight = {**_FLIGHT, "Sampling": sampling}
-    assert fmi("getDataPointValueSpacecraft", ResourceID=RUN, **flight) == same
+    assert fmi("getDataPointValueSpacecraft", ResourceID=OUTPUT, **flight) == same
 
 
 def test_spectra(fmi: Ask, flow: Context, points: str) -> None:
-    url = fmi("getDataPointSpectra", ResourceID=OUTPUT, url_XYZ=points, EnergyChannel="ch2 Ch0")
+    url = fmi("getDataPointSpectra", ResourceID=SPECTRA, url_XYZ=points, EnergyChannel="ch2 Ch0")
     table = _read(flow, url)
     assert _names(table) == ["X", "Y", "Z", "ParticleFlux"]
     np.testing.assert_allclose(
@@ -252,17 +256,12 @@ def test_spectra(fmi: Ask, flow: Context, points: str) -> None:
     assert str(edges["EnergyLow"]) in ("1.0 4.0", "('1.0', '4.0')")
     assert ("points outside the domain", "1") in table.notes
     with pytest.raises(BadArgument, match="'Ch3' is no channel; there are Ch0 to Ch2"):
-        fmi("getDataPointSpectra", ResourceID=OUTPUT, url_XYZ=points, EnergyChannel="Ch3")
+        fmi("getDataPointSpectra", ResourceID=SPECTRA, url_XYZ=points, EnergyChannel="Ch3")
 
 
-def test_outputs_without_spectra(context: Context, wrap: Wrap) -> None:
-    ask = _asker(context, wrap, FMI)
+def test_outputs_without_spectra(fmi: Ask, points: str) -> None:
     with pytest.raises(UnknownParameter, match="has no energy spectra"):
-        ask(
-            "getDataPointSpectra",
-            ResourceID="spase://MyLab/NumericalOutput/Dipole",
-            url_XYZ="http://h/x.vot",
-        )
+        fmi("getDataPointSpectra", ResourceID=OUTPUT, url_XYZ=points)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +356,7 @@ def test_refused_particles(
 def test_particles_need_their_columns_and_fields(
     fmi: Ask, points: str, context: Context, wrap: Wrap
 ) -> None:
-    with pytest.raises(BadTable, match="no column Ux; particles need Ux, Uy, Uz, Mass and Charge"):
+    with pytest.raises(BadTable, match="no column Ux, Uy, Uz; particles need Ux, Uy, Uz, Mass and Charge"):
         fmi("getParticleTrajectory", ResourceID=OUTPUT, url_XYZ=points)
     with pytest.raises(BadArgument, match="StepSize must be more than zero"):
         fmi("getParticleTrajectory", ResourceID=OUTPUT, url_XYZ=_particles(fmi), StepSize="0")
@@ -377,7 +376,7 @@ def test_files_of_a_run(latmos_service: Ask) -> None:
         ("URL", "meta.ref.url"),
         ("ParentID", "meta.id.parent"),
     ]
-    (cells,) = [[cell.text or "" for cell in row] for row in document.iter("{*}TR")]
+    cells, _ = [[cell.text or "" for cell in row] for row in document.iter("{*}TR")]
     assert cells[0] == "spase://MyLab/Granule/Flow/MEX"
     assert cells[1].startswith("2007-07-12T00:10:00")
     assert cells[2].startswith("2007-07-12T01:00:00")
@@ -436,12 +435,15 @@ def test_most_relevant_run(fmi: Ask) -> None:
     (run,) = answer["runs"]
     assert run["ResourceID"] == RUN
     assert run["ResourceName"] == "A run"
-    assert run["NumericalOutput"] == [OUTPUT]
+    assert run["NumericalOutput"] == [OUTPUT, SPECTRA]
     assert run["S_diff_n"] == {"SW_Density": "2", "SW_Function": "0.25"}
     assert run["S_diff"] == "2.25"
     assert run["Param_values"]["SW_Btot"] == "1e-08"
     assert answer["input"]["SW_parameters"]["SW_Function"]["function"] == "abs(SW_By/SW_Btot)"
-    assert re.findall(r"spase://MyLab/NumericalOutput/[^\"]+", json.dumps(answer)) == [OUTPUT]
+    assert re.findall(r"spase://MyLab/NumericalOutput/[^\"]+", json.dumps(answer)) == [
+        OUTPUT,
+        SPECTRA,
+    ]
 
 
 def test_runs_of_other_bodies_are_not_relevant(fmi: Ask) -> None:

@@ -99,7 +99,7 @@ def test_no_points_give_empty_results_and_the_same_refusals() -> None:
     assert values.shape == (1, 0)
     assert status.shape == (0,)
     with pytest.raises(ValueError, match="method"):
-        sample(GRID, [ramp()], np.empty((0, 3)), method="cubic")
+        sample(GRID, [ramp()], np.empty((0, 3)), method="quintic")
 
 
 def test_a_worse_status_has_a_higher_number_and_each_has_a_label() -> None:

@@ -15,7 +15,7 @@ from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.space import Frame
 from vo_server.model.table import Constant, Header, Table
 from vo_server.model.trajectory import Trajectory
-from vo_server.roles import times, trajectory
+from vo_server.roles import charges, masses, times, trajectory, velocities
 from votable.read import read
 
 X, Y, Z = (Parameter(name, unit="km") for name in "XYZ")
@@ -202,3 +202,109 @@ def test_refusals_of_the_reader_name_the_argument() -> None:
     with pytest.raises(TooMuch) as refused:
         trajectory(blocks, body="Mars", radius=None, argument="seeds")
     assert refused.value.argument == "seeds"
+
+
+def row(*pairs: tuple[Parameter, object], constants: tuple[Constant, ...] = ()) -> Table:
+    """Give a table of one row."""
+    columns = tuple(np.array([cell], parameter.dtype) for parameter, cell in pairs)
+    return Table(Header(tuple(parameter for parameter, _ in pairs), constants=constants), columns)
+
+
+def test_positions_in_one_column() -> None:
+    vector = Parameter("xyz_mso", unit="Rm", ucd="pos.cartesian", shape=(3,))
+    table = Table(Header((Parameter("n"), vector)), (np.ones(2), np.arange(6.0).reshape(2, 3)))
+    found = trajectory([table], body="Mars", radius=2.0, argument="orbit")
+    np.testing.assert_array_equal(found.positions, [[0, 2, 4], [6, 8, 10]])
+    assert found.axes == (1, 2, 3)
+    assert [p.name for p in found.table.header.parameters] == ["n", "X", "Y", "Z"]
+    two = Table(Header((vector, replace(vector, name="pos"))), (np.ones((1, 3)),) * 2)
+    with pytest.raises(BadTable, match=r"'xyz_mso'\) and 2 \('pos'\) .* the position"):
+        trajectory([two], body="Mars", radius=2.0, argument="orbit")
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        [Parameter(f"V{a}", unit="km/s") for a in "xyz"],
+        [Parameter(f"c{a}", unit="km/s", ucd=f"phys.veloc;pos.cartesian.{a}") for a in "xyz"],
+        [Parameter(f"c{n}", unit="km/s", utype=f"stc:AstroCoords.Velocity3D.Value3.C{n}")
+         for n in (1, 2, 3)],
+        [Parameter(f"velocity_{a}", unit="km/s") for a in "xyz"],
+    ],
+)  # fmt: skip
+def test_velocities(parameters: list[Parameter]) -> None:
+    table = row(*((parameter, n) for n, parameter in enumerate(parameters)))
+    np.testing.assert_array_equal(velocities(table, argument="seeds"), [[0, 1000, 2000]])
+
+
+def test_velocities_that_are_in_doubt() -> None:
+    assert velocities(row((X, 1)), argument="seeds") is None
+    vx, vy, ux = (Parameter(name, unit="km/s") for name in ("Vx", "Vy", "Ux"))
+    with pytest.raises(BadTable, match="has 'Vx', 'Vy', but no velocity along z"):
+        velocities(row((vx, 1), (vy, 1)), argument="seeds")
+    with pytest.raises(BadTable, match=r"columns 1 \('Vx'\) and 2 \('Ux'\) of seeds"):
+        velocities(row((vx, 1), (ux, 1)), argument="seeds")
+    three = [(Parameter(f"v{a}", unit="nT"), 1) for a in "xyz"]
+    with pytest.raises(WrongUnit, match="'nT' of column 'vx' of seeds cannot become 'm/s'"):
+        velocities(row(*three), argument="seeds")
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "kilograms"),
+    [("kg", 2.0, 2.0), ("u", 1.0, 1.66053906892e-27), ("amu", 16.0, 16 * 1.66053906892e-27),
+     ("m_p", 1.0, 1.67262192369e-27), ("m_e", 1.0, 9.1093837015e-31)],
+)  # fmt: skip
+def test_masses(unit: str, value: float, kilograms: float) -> None:
+    for parameter in (Parameter("Mass", unit=unit), Parameter("c", unit=unit, ucd="phys.mass")):
+        found = masses(row((parameter, value)), argument="seeds")
+        assert found is not None
+        np.testing.assert_allclose(found, [kilograms], rtol=1e-9)
+    with pytest.raises(WrongUnit, match="has no unit"):
+        masses(row((Parameter("mass"), 1)), argument="seeds")
+
+
+def test_charges() -> None:
+    for unit, value in (("C", 1.602176634e-19), ("e", 1.0), ("qe", 1.0)):
+        table = row((Parameter("q", unit=unit), value))
+        found = charges(table, argument="seeds")
+        assert found is not None
+        np.testing.assert_allclose(found, [1.602176634e-19], rtol=1e-15)
+    assert charges(row((X, 1)), argument="seeds") is None
+    two = [(Parameter(name, unit="C", ucd="phys.electCharge"), 1) for name in ("a", "b")]
+    with pytest.raises(BadTable, match=r"\('a'\) and 2 \('b'\) of seeds could both be charge"):
+        charges(row(*two), argument="seeds")
+
+
+def _statement(name: str, value: str | float) -> Constant:
+    return Constant(Parameter(name, TEXT if isinstance(value, str) else np.dtype(float)), value)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "value", "constants", "moment"),
+    [
+        (Parameter("t", xtype="mjd"), 53371.5, {}, "2005-01-01T12:00"),
+        (Parameter("Epoch", unit="JD"), 2453371.5, {}, "2005-01-01"),
+        (Parameter("MJD"), 53371.25, {}, "2005-01-01T06:00"),
+        (Parameter("time", unit="s"), 90, {"timeorigin": 2453371.5}, "2005-01-01T00:01:30"),
+        (Parameter("time", unit="h"), 1, {"timeorigin": 2453371.5}, "2005-01-01T01:00"),
+        (Parameter("MJD"), 53371.0, {"timescale": "TAI"}, "2004-12-31T23:59:28"),
+        (Parameter("MJD"), 53371.0, {"timescale": "TT"}, "2004-12-31T23:58:55.816"),
+        (Parameter("time", unit="s"), 90, {}, None),
+    ],
+)
+def test_times_that_are_numbers(
+    parameter: Parameter, value: float, constants: dict[str, str | float], moment: str | None
+) -> None:
+    told = tuple(_statement(name, said) for name, said in constants.items())
+    found = times(row((parameter, value), constants=told), argument="orbit")
+    if moment is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert abs(found[0] - np.datetime64(moment, "ns")) < np.timedelta64(1, "us")
+
+
+def test_a_time_scale_that_is_not_known() -> None:
+    table = row((Parameter("MJD"), 1.0), constants=(_statement("timescale", "LST"),))
+    with pytest.raises(BadTable, match="scale 'LST' is not known; known are UTC, TAI, TT, TDB"):
+        times(table, argument="orbit")

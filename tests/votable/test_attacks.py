@@ -90,6 +90,12 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "huge text": (table(T, packed(struct.pack(">I", 2**31))), "row 1 has a cell of more than 1 MB"),
     "negative text": (table(T, packed(struct.pack(">i", -1))), "more than 1 MB"),
     "short text": (table(T, packed(struct.pack(">i", 9) + b"abc")), "ends within row 1"),
+    "huge count": (table(field("int", "*"), packed(struct.pack(">I", 2**31))), "more than 1 MB"),
+    "pairs that lack one": (table(field("int", "2x*"), cells("1 2 3")), "is no array of int"),
+    "half a pair": (
+        table(field("int", "2x*"), packed(struct.pack(">Iiii", 3, 1, 2, 3))),
+        "is not whole",
+    ),
     "bad boolean": (table(field("boolean"), packed(b"x")), "byte 120 is no boolean"),
     "element in a stream": (table(X, stream("<TD/>")), "no place in a STREAM"),
     # broken structure
@@ -140,8 +146,8 @@ ATTACKS: dict[str, tuple[bytes, str]] = {
     "no array": (table(field("int", "0"), cells("")), "'0'"),
     "odd array": (table(field("int", "-1"), cells("")), "'-1'"),
     "variable array": (
-        table(field("int", "*"), cells("1 2")),
-        "variable-length numeric column",
+        table(field("bit", "*"), cells("1 2")),
+        "bits of variable length",
     ),
     "word": (table(X, cells("one")), "row 1, column 'x': 'one' is no double"),
     "long word": (table(X, cells("one" * 1000)), "oneoneo...' is no double"),

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import itertools
 import struct
+import tracemalloc
 import warnings
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -22,6 +24,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadTable, Stopping, TooMuch
 from vo_server.model.table import Column, Table, concatenate
 from votable.read import read
+from votable.read import read_all as read_tables
 from votable.write import write
 
 Draw = Callable[..., Table]
@@ -32,6 +35,8 @@ _DOCTYPE = {
     "calcSC_FMI.xml",
     "getDPV_2003-11-20UT12_340.401.xml",
 }
+# Two numbers that ran into each other: the rest of the row would be read one column off.
+_GLUED = "getDPV_2003-11-20UT12_340.401.xml"
 _NAMESPACES = [
     "",
     ' xmlns="http://www.ivoa.net/xml/VOTable/v1.1"',
@@ -101,9 +106,12 @@ def test_tables_of_other_nodes(shared: Path, folder: str) -> None:
         if file.name in _DOCTYPE:
             with file.open("rb") as opened, pytest.raises(BadTable, match=r"line 2: .* DOCTYPE"):
                 list(read(opened, Budget()))
+        if file.name == _GLUED:
+            with file.open("rb") as opened, pytest.raises(BadTable, match=r"'-1\.85-10\.30' is no"):
+                list(read(opened, Budget(), doctype=True))
             continue
         with file.open("rb") as opened:
-            mine = concatenate(list(read(opened, Budget())))
+            mine = concatenate(list(read(opened, Budget(), doctype=True)))
         theirs = astropy_votable.parse(file, verify="ignore").get_first_table()
         told = etree.parse(file).iterfind(".//{*}FIELD")
         for parameter, field in zip(mine.header.parameters, told, strict=True):
@@ -353,6 +361,70 @@ def test_blocks_of_large_tables() -> None:
 _X = '<FIELD name="x" datatype="double"/>'
 
 
+def test_a_doctype_that_was_asked_for_resolves_nothing() -> None:
+    text = document(_X, rows(["1"])).replace(b"?>", b"?><!DOCTYPE VOTABLE SYSTEM 'http://x/v.dtd'>")
+    with pytest.raises(BadTable, match="DOCTYPE"):
+        read_all(text)
+    (table,) = read(io.BytesIO(text), Budget(), doctype=True)
+    assert table.columns[0].tolist() == [1.0]
+    for bad, words in (
+        (text.replace(b"<TD>1", b"<TD>&x;"), "'x' is not resolved"),
+        (text.replace(b"v.dtd'", b"v.dtd' [<!ENTITY x '1'>]"), "DOCTYPE"),
+        (text.replace(b"DOCTYPE VOTABLE", b"DOCTYPE html"), "HTML"),
+    ):
+        with pytest.raises(BadTable, match=words):
+            list(read(io.BytesIO(bad), Budget(), doctype=True))
+
+
+def test_several_tables() -> None:
+    two = document(_X, rows(["1"], ["2"])).decode()
+    more = f"<TABLE name='b'>{_X}{_X.replace('x', 'y')}</TABLE><TABLE name='c'>{_X}<DATA>"
+    more += f"{rows(['3'])}</DATA><INFO name='n' value='v'/></TABLE>"
+    text = two.replace("</TABLE>", f"</TABLE>{more}").encode()
+    blocks = list(read_tables(io.BytesIO(text), Budget()))
+    assert [block.header.name for block in blocks] == ["", "b", "c"]
+    assert [len(block) for block in blocks] == [2, 0, 1]
+    assert blocks[2].columns[0].tolist() == [3.0]
+    assert [block.notes for block in blocks] == [(), (), (("n", "v"),)]
+    assert [len(b) for b in read_tables(io.BytesIO(two.encode()), Budget())] == [2]
+    with pytest.raises(TooMuch, match="more rows"):
+        list(read_tables(io.BytesIO(text), Budget(points=2)))
+    with pytest.raises(BadTable, match="no TABLE"):
+        list(read_tables(io.BytesIO(b"<VOTABLE><RESOURCE/></VOTABLE>"), Budget()))
+
+
+def test_null_and_nan_are_told_apart_on_request() -> None:
+    text = document(_X + _X.replace("double", "int"), rows(["", "1"], ["NaN", ""], ["2", "3"]))
+    (table,) = read(io.BytesIO(text), Budget(), nulls=True)
+    floats, integers = table.columns
+    assert np.ma.getmaskarray(floats).tolist() == [True, False, False]
+    assert np.isnan(floats.data[1])
+    assert np.ma.getmaskarray(integers).tolist() == [False, True, False]
+    raw = struct.pack(">BdBd", 0x80, 0.0, 0, np.nan)
+    (table,) = read(io.BytesIO(stream(_X, raw, "BINARY2")), Budget(), nulls=True)
+    assert np.ma.getmaskarray(table.columns[0]).tolist() == [True, False]
+
+
+def test_arrays_of_variable_length() -> None:
+    fields = '<FIELD name="a" datatype="short" arraysize="*"/>'
+    fields += '<FIELD name="b" datatype="float" arraysize="2x*"/>'
+    text = document(fields, rows(["1 2 3", "1 2 3 4"], ["", ""]))
+    raw = struct.pack(">i3hi4f", 3, 1, 2, 3, 4, 1, 2, 3, 4) + bytes(8)
+    for table in (read_all(text), read_all(stream(fields, raw))):
+        assert [p.shape for p in table.header.parameters] == [(-1,), (-1, 2)]
+        assert [cell.tolist() for cell in table.columns[0]] == [[1, 2, 3], []]
+        assert [cell.tolist() for cell in table.columns[1]] == [[[1, 2], [3, 4]], []]
+        assert table.columns[1][0].dtype == np.float32
+
+
+def test_a_time_system_becomes_constants() -> None:
+    head = '<TIMESYS ID="t" timescale="TT" timeorigin="MJD-origin" refposition="GEOCENTER"/>'
+    table = read_all(document('<FIELD name="t" datatype="double" ref="t"/>', rows(["1"]), head))
+    assert [(c.parameter.name, c.value) for c in table.header.constants] == [
+        ("timescale", "TT"), ("timeorigin", 2400000.5),
+    ]  # fmt: skip
+
+
 def test_limits() -> None:
     two = document(_X, rows(["1"], ["2"]))
     assert len(read_all(two, points=2, bytes=len(two))) == 2
@@ -366,6 +438,35 @@ def test_limits() -> None:
     stopped.stop.set()
     with pytest.raises(Stopping):
         list(read(io.BytesIO(two), stopped))
+
+
+class Endless(io.RawIOBase):
+    """A document whose one row goes on and on."""
+
+    def __init__(self, head: bytes, piece: bytes, count: int) -> None:
+        self._pieces = itertools.chain([head], itertools.repeat(piece, count))
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._pieces, b"")
+
+
+def test_a_row_of_100_mb() -> None:
+    head = document('<FIELD name="t" datatype="char" arraysize="*"/>' * 1000, "").partition(b"</DA")
+    cells = b"<TD>" + b"x" * 100_000 + b"</TD>"
+    stream = Endless(head[0] + b"<TABLEDATA><TR>", cells, 1000)
+    tracemalloc.start()
+    with pytest.raises(TooMuch, match="larger than this node's limit of 50000000 bytes"):
+        list(read(stream, Budget(bytes=50_000_000)))  # type: ignore[arg-type]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 70_000_000
+
+
+def test_names_and_ids_that_are_there_twice() -> None:
+    field = '<FIELD ID="a" name="x" datatype="int"/>'
+    table = read_all(document(field * 2, rows(["1", "2"])))
+    assert [p.name for p in table.header.parameters] == ["x", "x"]
+    assert [c.tolist() for c in table.columns] == [[1], [2]]
 
 
 def test_small_cells_do_not_become_large_columns() -> None:

@@ -20,6 +20,7 @@ from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Constant, Header, Table, concatenate
 from vo_server.model.time import print_times
 from votable.read import read
+from votable.words import CooSys, Group, Serialisation, TimeSys, Words
 from votable.write import write
 
 Draw = Callable[..., Table]
@@ -30,9 +31,14 @@ _ANY = st.text(st.characters())
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
-def write_bytes(*tables: Table, version: str = "1.4") -> bytes:
+def write_bytes(
+    *tables: Table,
+    version: str = "1.4",
+    serialisation: Serialisation = "tabledata",
+    words: Words | None = None,
+) -> bytes:
     """Give a whole document."""
-    return b"".join(write(tables, version))
+    return b"".join(write(tables, version, serialisation, words or Words()))
 
 
 def read_bytes(document: bytes) -> Table:
@@ -195,8 +201,21 @@ def test_pieces_are_of_useful_size() -> None:
 def test_what_it_does_not_write() -> None:
     header = Header((Parameter("x", np.dtype(np.uint64)),))
     table = Table(header, (np.zeros(1, np.uint64),))
-    with pytest.raises(ValueError, match=r"1\.3 is not written; choose 1\.2 or 1\.4"):
-        write([table], "1.3")
+    with pytest.raises(ValueError, match=r"1\.1 is not written; choose 1\.2 or 1\.3"):
+        write([table], "1.1")
+    with pytest.raises(ValueError, match=r"1\.2 has no binary2; choose tabledata or binary"):
+        write([table], "1.2", "binary2")
+    with pytest.raises(ValueError, match=r"1\.3 has no TIMESYS; choose 1\.4 or 1\.5"):
+        write([table], "1.3", words=Words(times=(TimeSys(),)))
+    with pytest.raises(ValueError, match=r"COOSYS of VOTable 1\.5 has no system GSE; frames of"):
+        write([table], "1.5", words=Words(frames=(CooSys("GSE"),)))
+    with pytest.raises(ValueError, match=r"COOSYS of VOTable 1\.4 has no refposition; choose 1\.5"):
+        write([table], words=Words(frames=(CooSys("ICRS", refposition="GEOCENTER"),)))
+    with pytest.raises(ValueError, match="refers to a column y that is not there"):
+        write_bytes(
+            Table(Header((Parameter("x"),)), (np.zeros(1),)),
+            words=Words(groups=(Group("g", ("y",)),)),
+        )
     with pytest.raises(ValueError, match="no datatype for uint64"):
         write_bytes(table)
     with pytest.raises(ValueError, match="one block"):

@@ -25,7 +25,11 @@ from vo_server.formats.cells import objects
 from vo_server.formats.classic import Dataset, Variable
 from vo_server.formats.comments import statement
 from vo_server.formats.rows import begun, native
-from vo_server.formats.scalars import real_header, real_table
+from vo_server.formats.scalars import (
+    no_arrays_of_differing_length,
+    real_header,
+    real_table,
+)
 from vo_server.formats.source import (
     check_columns,
     check_rows,
@@ -50,7 +54,7 @@ class NetcdfFormat:
     """netCDF classic files of columns."""
 
     name = "netcdf"
-    extensions = ("nc", "cdf", "netcdf")
+    extensions = ("nc", "netcdf")
     media_type = "application/x-netcdf"
 
     def write(self, tables: Iterable[Table]) -> Iterator[bytes]:
@@ -60,6 +64,7 @@ class NetcdfFormat:
         would be huge, ValueError where there is no block.
         """
         first, blocks = begun(tables)
+        no_arrays_of_differing_length(first)
         header = real_header(first)
         table = concatenate([real_table(block, header) for block in blocks])
         yield from classic.encode(_dataset(table))

@@ -5,7 +5,7 @@ through orjson's dump of a whole array.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from typing import Any
 
@@ -45,15 +45,26 @@ def rows(table: Table, spelling: Spelling) -> list[str]:
     """Give one text for each row of a block."""
     pairs = zip(table.header.parameters, table.columns, strict=True)
     parts: list[list[str]] = []
-    for plain, members in groupby(pairs, key=lambda pair: _plain(pair[0])):
+    for plain, members in groupby(pairs, key=lambda pair: _plain(*pair)):
         if not plain:
             parts += [_cells(parameter, column, spelling) for parameter, column in members]
         else:
             block = np.column_stack([column for _, column in members])
-            parts.append(_numbers(block, np.dtype(plain), spelling.separator, spelling))
+            numbers = _numbers(block, np.dtype(plain), spelling.separator, spelling, between="\n")
+            parts.append(numbers.split("\n"))
     if len(parts) == 1:
         return parts[0]
     return [spelling.separator.join(row) for row in zip(*parts, strict=True)]
+
+
+def text(table: Table, spelling: Spelling, between: str) -> str:
+    """Give the rows of a block with a word between them; faster where all are of one type."""
+    pairs = zip(table.header.parameters, table.columns, strict=True)
+    plain = {_plain(parameter, column) for parameter, column in pairs}
+    if len(plain) != 1 or "" in plain:
+        return between.join(rows(table, spelling))
+    block = np.column_stack(table.columns)
+    return _numbers(block, np.dtype(plain.pop()), spelling.separator, spelling, between=between)
 
 
 def begun(tables: Iterable[Table]) -> tuple[Header, Iterator[Table]]:
@@ -65,10 +76,13 @@ def begun(tables: Iterable[Table]) -> tuple[Header, Iterator[Table]]:
     return first.header, chain((first,), stream)
 
 
-def batches(table: Table) -> Iterator[Table]:
-    """Cut a block so that the text of a piece is some 100 kB; the pieces share its memory."""
-    elements = sum(int(np.prod(p.shape, dtype=int)) for p in table.header.parameters)
-    size = max(1, 2 * _PIECE // (_CELL * max(1, elements)))
+def batches(table: Table, cell: int = _CELL) -> Iterator[Table]:
+    """Cut a block so that a piece goes out as some 100 kB; the pieces share its memory.
+
+    cell: what an element takes, in characters or bytes.
+    """
+    elements = sum(abs(int(np.prod(p.shape, dtype=int))) for p in table.header.parameters)
+    size = max(1, 2 * _PIECE // (cell * max(1, elements)))
     for start in range(0, len(table), size):
         yield Table(table.header, tuple(c[start : start + size] for c in table.columns))
 
@@ -87,12 +101,14 @@ def gathered(texts: Iterable[str]) -> Iterator[bytes]:
         yield "".join(waiting).encode()
 
 
-def _plain(parameter: Parameter) -> str:
+def _plain(parameter: Parameter, column: Column) -> str:
     """Give the type of a column of numbers that its neighbours can be joined with, else "".
 
     By its name: a float64 type itself is equal to None.
     """
     if parameter.dtype.kind not in "fiu" or parameter.shape or parameter.null is not None:
+        return ""
+    if isinstance(column, np.ma.MaskedArray):
         return ""
     return native(parameter.dtype).str
 
@@ -104,7 +120,11 @@ def native(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
 
 def _cells(parameter: Parameter, column: Column, spelling: Spelling) -> list[str]:
     """Give one text for each cell of a column."""
+    if isinstance(column, np.ma.MaskedArray):
+        return _masked(parameter, column, spelling)
     kind = parameter.dtype.kind
+    if any(size < 0 for size in parameter.shape):
+        return [_array(parameter, cell, spelling) for cell in column]
     if kind == "b":
         return _logicals(column, spelling)
     if kind == "M":
@@ -115,8 +135,27 @@ def _cells(parameter: Parameter, column: Column, spelling: Spelling) -> list[str
     if kind == "c":
         values = np.ascontiguousarray(values)[..., np.newaxis].view(values.real.dtype)
     block = values.reshape(len(values), -1)
+    if not block.size:
+        return [""] * len(values)
     null = None if kind in "fc" or spelling.null is None else parameter.null
-    return _numbers(block, native(block.dtype), spelling.within, spelling, null)
+    return _numbers(block, native(block.dtype), spelling.within, spelling, null).split("\n")
+
+
+def _masked(parameter: Parameter, column: Column, spelling: Spelling) -> list[str]:
+    """Give a column whose masked cells are null."""
+    cells = _cells(parameter, np.ma.getdata(column), spelling)
+    nulls = np.ma.getmaskarray(column).reshape(len(column), -1).all(axis=1)
+    word = spelling.logical[None] if parameter.dtype.kind == "b" else spelling.null or ""
+    for index in np.flatnonzero(nulls).tolist():
+        cells[index] = word
+    return cells
+
+
+def _array(parameter: Parameter, cell: Any, spelling: Spelling) -> str:
+    """Give one array of a column in which their lengths differ."""
+    values = np.asarray([] if cell is None else cell, parameter.dtype).reshape(1, -1)
+    flat = replace(parameter, shape=values.shape[1:], null=None)
+    return _cells(flat, values, spelling)[0] if values.size else ""
 
 
 def _logicals(column: Column, spelling: Spelling) -> list[str]:
@@ -135,10 +174,11 @@ def _numbers(
     separator: str,
     spelling: Spelling,
     null: int | None = None,
-) -> list[str]:
-    """Give one text for each row of a block of numbers (n, k)."""
+    between: str = "\n",
+) -> str:
+    """Give the rows of a block of numbers (n, k), with a word between them."""
     if not values.size:
-        return [""] * len(values)
+        return between.join([""] * len(values))
     block: NDArray[Any] = np.ascontiguousarray(
         values.astype(dtype, casting="same_kind", copy=False)
     )
@@ -153,9 +193,11 @@ def _numbers(
         ]
         text = text.replace("null", spelling.nan)
     if any(mask.any() for mask, _ in odd):
-        return _replaced(text, odd, block.shape[1], separator)
+        return between.join(_replaced(text, odd, block.shape[1], separator))
     lines = text.replace("],[", "\n")
-    return (lines if separator == "," else lines.replace(",", separator)).split("\n")
+    if separator != ",":
+        lines = lines.replace(",", separator)
+    return lines if between == "\n" else lines.replace("\n", between)
 
 
 def _replaced(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from vo_server.errors import BadTable, excerpt
 from vo_server.model.parameter import Parameter
 from vo_server.model.table import Column, Header, Table
 
@@ -20,7 +21,11 @@ def real_table(table: Table, header: Header) -> Table:
 
 
 def flat_header(header: Header) -> Header:
-    """Give a header of scalars: an array column NAME of k elements is NAME_1 to NAME_k."""
+    """Give a header of scalars: an array column NAME of k elements is NAME_1 to NAME_k.
+
+    Raises BadTable for arrays of differing length.
+    """
+    no_arrays_of_differing_length(header)
     return replace(header, parameters=tuple(_flat(real_header(header))))
 
 
@@ -29,10 +34,20 @@ def flat_table(table: Table, header: Header) -> Table:
     columns: list[Column] = []
     for parameter, column in zip(_real(table.header), _real_columns(table), strict=True):
         if parameter.shape:
-            columns += list(column.reshape(len(column), -1).T)
+            columns += list(column.reshape(len(column), int(np.prod(parameter.shape))).T)
         else:
             columns.append(column)
     return Table(header, tuple(columns), table.notes)
+
+
+def no_arrays_of_differing_length(header: Header) -> None:
+    """Raise BadTable where a column has arrays of differing length."""
+    for parameter in header.parameters:
+        if any(size < 0 for size in parameter.shape):
+            raise BadTable(
+                f"column {excerpt(parameter.name)} has arrays of differing length, which this "
+                "format cannot hold; ask for VOTable or Parquet"
+            )
 
 
 def _real(header: Header) -> Iterator[Parameter]:

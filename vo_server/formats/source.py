@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from vo_server.budget import Budget
 from vo_server.errors import BadTable, TooMuch
-from vo_server.model.parameter import TEXT, Parameter
+from vo_server.model.parameter import REAL, TEXT, Parameter
 from vo_server.model.table import Constant
 
 CHUNK = 65_536  # bytes asked of a stream at a time
@@ -124,3 +124,13 @@ def tells_frame(key: str) -> bool:
 def frame_statement(name: str) -> Constant:
     """Give the constant that tells a table's coordinate frame."""
     return Constant(Parameter("COOSYS", TEXT, ucd="pos.frame"), name)
+
+
+def timescale_statement(name: str) -> Constant:
+    """Give the constant that tells in which scale a table's times are: UTC, TT, TDB, ..."""
+    return Constant(Parameter("timescale", TEXT, ucd="time.scale"), name)
+
+
+def timeorigin_statement(julian_date: float) -> Constant:
+    """Give the constant that tells the zero of a table's times as a Julian date."""
+    return Constant(Parameter("timeorigin", REAL, "d", ucd="time.epoch"), julian_date)

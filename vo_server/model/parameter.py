@@ -27,8 +27,9 @@ class Parameter:
     """Name and meaning of one column.
 
     dtype: NumPy scalar type of a cell (object for text, datetime64[ns] for times); shape: ()
-    for scalars; unit: as spelled by its source, None where there is none; xtype, utype, ucd: the
-    VOTable words, where known; null: the integer that stands for a missing value.
+    for scalars, -1 first where arrays differ in length and each cell of the column is one; unit:
+    as spelled by its source, None where there is none; xtype, utype, ucd: the VOTable words,
+    where known; null: the integer that stands for a missing value.
     """
 
     name: str

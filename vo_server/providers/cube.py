@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from interpolation.blocks import CellTree
 from interpolation.rectilinear import Grid
 from vo_server.block_cache import BlockCache, Kept
 from vo_server.blocks import Blocks
 from vo_server.errors import BadFile
-from vo_server.field import GridField, Variable
+from vo_server.field import GridField, GridSpectra, Variable
 from vo_server.model.parameter import Parameter, default_ucd
 from vo_server.model.run import RUN_FILE, Output, Run
 from vo_server.model.space import Body, Frame
 from vo_server.providers.disk_file import DiskFile
+from vo_server.tree_field import TreeField, TreeSpectra
 from vo_server.units import length_in_metres, to_si
 
 Axis = NDArray[np.float64]
@@ -63,7 +65,8 @@ class Cube:
     """What one file holds: nodes along x, y, z with their units, variables, what it states.
 
     beside: further files that any of it was read from; file: what the values are read from, to
-    be held while they are, None where nothing needs that.
+    be held while they are, None where nothing needs that; energies: of spectra, the lower and
+    upper end (n, 2) in J of the bin that each array is of.
     """
 
     axes: tuple[Axis, Axis, Axis]
@@ -73,6 +76,7 @@ class Cube:
     axis_names: tuple[str, str, str] = ("x", "y", "z")
     beside: tuple[Path, ...] = ()
     file: DiskFile | None = None
+    energies: Axis | None = None
 
     def field(
         self, output: Output, run: Run, cache: BlockCache
@@ -93,23 +97,57 @@ class Cube:
             grid = Grid(axes[0], axes[1], axes[2])
         except ValueError as err:
             raise BadFile(f"unusable grid: {err}") from err
-        remarks: list[str] = []
-        variables: dict[str, Variable] = {}
-        for array in self.arrays:
-            variable = _variable(array, Kept(array.values, cache), output, remarks)
-            name = variable.parameter.name
-            if name in variables:
-                raise BadFile(f"two variables of the file would be published as {name}")
-            variables[name] = variable
-        if missing := self._unmatched(output):
-            raise BadFile(f"{RUN_FILE} names {', '.join(missing)}, which the file does not hold")
-        return GridField(grid, variables, frame, body), tuple(remarks)
+        variables, remarks = _variables(self.arrays, output, cache, self.axis_names)
+        made = GridField(grid, variables, frame, body)
+        if self.energies is not None:
+            made = GridSpectra(grid, variables, frame, body, self.energies)
+        return made, remarks
 
-    def _unmatched(self, output: Output) -> list[str]:
-        """Name what the run file says of variables that the file does not hold."""
-        held = {array.name for array in self.arrays} | set(self.axis_names)
-        sources = [p.source or p.name for p in output.parameters]
-        return [source for source in sources if source not in held]
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """What one file of refined cells holds: the cells in metres, variables, what it states.
+
+    arrays: values of shape (cells, 1, 1), filled as `CellTree.filled` does; beside, file,
+    energies: see `Cube`.
+    """
+
+    tree: CellTree
+    arrays: tuple[Array, ...]
+    stated: Stated = Stated()
+    beside: tuple[Path, ...] = ()
+    file: DiskFile | None = None
+    energies: Axis | None = None
+
+    def field(
+        self, output: Output, run: Run, cache: BlockCache
+    ) -> tuple[TreeField, tuple[str, ...]]:
+        """Give the field in SI under published names, and remarks; see `Cube.field`."""
+        frame, body = _place(self.stated, run)
+        variables, remarks = _variables(self.arrays, output, cache, ())
+        made = TreeField(self.tree, variables, frame, body)
+        if self.energies is not None:
+            made = TreeSpectra(self.tree, variables, frame, body, self.energies)
+        return made, remarks
+
+
+def _variables(
+    arrays: tuple[Array, ...], output: Output, cache: BlockCache, axes: tuple[str, ...]
+) -> tuple[dict[str, Variable], tuple[str, ...]]:
+    """Give the variables under their published names, and remarks on what was overruled."""
+    remarks: list[str] = []
+    variables: dict[str, Variable] = {}
+    for array in arrays:
+        variable = _variable(array, Kept(array.values, cache), output, remarks)
+        name = variable.parameter.name
+        if name in variables:
+            raise BadFile(f"two variables of the file would be published as {name}")
+        variables[name] = variable
+    held = {array.name for array in arrays} | set(axes)
+    sources = [p.source or p.name for p in output.parameters]
+    if missing := [source for source in sources if source not in held]:
+        raise BadFile(f"{RUN_FILE} names {', '.join(missing)}, which the file does not hold")
+    return variables, tuple(remarks)
 
 
 def _variable(array: Array, values: Kept, output: Output, remarks: list[str]) -> Variable:

@@ -15,12 +15,15 @@ from vo_server.field import GridField
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import RUN_FILE, Output, Run, read_run
 from vo_server.ports import Site
-from vo_server.providers.cube import Cube
+from vo_server.providers.cube import Cube, Tree
 from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.stamp import stamp
+from vo_server.tree_field import TreeField
 
 # Seconds after which a refused file is looked at again though nothing seems to have changed.
 _AGAIN = 10.0
+
+CubeField = GridField | TreeField
 
 
 class CubeOptions(BaseModel):
@@ -43,7 +46,7 @@ class _Served:
     """
 
     resource: Resource
-    field: GridField
+    field: CubeField
     files: tuple[Path, ...]
     file: DiskFile | None
 
@@ -104,7 +107,7 @@ class RunFolders(ABC):
         self._refused: tuple[Refused, ...] = ()
 
     @abstractmethod
-    def inspect(self, path: Path, run: Run) -> Cube:
+    def inspect(self, path: Path, run: Run) -> Cube | Tree:
         """Read what the file holds without its values; raises BadFile."""
 
     def resources(self) -> Sequence[Resource]:
@@ -127,7 +130,7 @@ class RunFolders(ABC):
         return self._refused
 
     @contextmanager
-    def field(self, resource: Resource, names: Sequence[str]) -> Iterator[GridField]:
+    def field(self, resource: Resource, names: Sequence[str]) -> Iterator[CubeField]:
         """Open an output; whatever is read of it is of one state of its file.
 
         Raises BadFile when the file was replaced or is gone.
@@ -189,7 +192,7 @@ def _resource(
     version: str,
     output: Output,
     run: Run,
-    made: GridField,
+    made: CubeField,
     remarks: tuple[str, ...],
 ) -> Resource:
     """Describe one output."""
@@ -202,7 +205,7 @@ def _resource(
         frame=made.frame,
         body=made.body,
         domain=made.domain,
-        step=made.grid.step,
+        step=made.step,
         parent=run.id,
         model=run.model,
         population=output.population,

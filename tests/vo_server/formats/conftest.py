@@ -48,7 +48,7 @@ def draw_table() -> Draw:
     return draw
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def flight() -> Table:
     """Give a small result: time, positions, values with gaps, remarks."""
     header = Header(

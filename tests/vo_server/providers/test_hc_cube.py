@@ -13,7 +13,8 @@ from interpolation.status import Status
 from vo_server.errors import BadFile
 from vo_server.model.resource import Kind
 from vo_server.ports import Site
-from vo_server.providers.hc_cube import HcCubes, read_cells, read_header
+from vo_server.providers.hc_cube import HcCubes
+from vo_server.providers.hc_file import read_cells, read_header
 from vo_server.providers.run_folder import CubeOptions
 
 _MASS = 1.5e-27
@@ -217,11 +218,12 @@ _FLAG = len(_header()) + 48 * 7
         (b"\0" * 100_000, "no 'eoh' line"),
         (_header(n1=2_000_000, n=2_000_000, cells=8 * 10**18) + b"x", "n1, n2, n3"),
         (_header(n1=_N + 1, cells=(_N + 1) * _N * _N) + _records(_cells()), "at cell 216"),
-        (_header(cells=_N**3 + 8) + _records(_cells()), "refined"),
-        (_header(spectra=1) + _records(_cells()), "spectra"),
+        (_header(cells=_N**3 + 8) + _records(_cells()), "unknown record flag at cell 216"),
+        (_header(cells=_N**3 + 1) + _records(_cells()), "ncells = 217"),
+        (_header(spectra=1) + _records(_cells()), "0 are listed, ncd = 11"),
         (_header(mass="nan") + _records(_cells()), "mu0"),
         (_header(n1="six") + _records(_cells()), "garbles"),
-        (_WHOLE[:_FLAG] + b"N" + _WHOLE[_FLAG + 1 : -1], "refined at cell 7"),
+        (_WHOLE[:_FLAG] + b"N" + _WHOLE[_FLAG + 1 : -1], "unknown record flag at cell 8"),
         (_WHOLE[:_FLAG] + b"?" + _WHOLE[_FLAG + 1 : -1], "unknown record flag at cell 7"),
         (_WHOLE.replace(b"type = hc", b"type = xx"), "type = xx"),
     ],
@@ -234,13 +236,6 @@ def test_damaged_files_are_refused_with_their_reason(
     provider = HcCubes(CubeOptions(path="*.hc"), site)
     assert list(provider.resources()) == []
     assert reason in provider.refused()[0].reason
-
-
-def test_a_refined_real_file_is_refused(shared: Path) -> None:
-    site = Site("VOSERVER", shared / "data/venus-hyb-refined")
-    provider = HcCubes(CubeOptions(path="*.hc"), site)
-    assert list(provider.resources()) == []
-    assert "refined" in provider.refused()[0].reason
 
 
 def test_files_that_change_or_vanish(

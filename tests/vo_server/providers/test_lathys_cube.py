@@ -34,6 +34,7 @@ def fields(shared: Path) -> Fields:
     opened = {}
     for output in outputs:
         with provider.field(output, ()) as field:
+            assert isinstance(field, GridField)
             opened[output.id.rpartition("/")[2]] = field
     return opened
 
@@ -175,6 +176,7 @@ def test_older_files_in_the_simulation_frame_are_turned(
     provider = LathysCubes(CubeOptions(path="*.nc"), site)
     output = next(r for r in provider.resources() if r.kind is Kind.OUTPUT)
     with provider.field(output, ()) as field:
+        assert isinstance(field, GridField)
         for name in ("Bx", "By", "Bz"):
             np.testing.assert_array_equal(
                 field.variables[name].load(), fields["Mag"].variables[name].load()
@@ -233,6 +235,7 @@ def _served(provider: LathysCubes) -> tuple[str, GridField]:
     """Give version and field of the one output."""
     (output,) = (r for r in provider.resources() if r.kind is Kind.OUTPUT)
     with provider.field(output, [p.name for p in output.parameters]) as field:
+        assert isinstance(field, GridField)
         return output.version, field
 
 

@@ -76,6 +76,7 @@ def test_real_runs_by_parts(
     for output in outputs:
         names = [p.name for p in output.parameters]
         with provider.field(output, names) as field:
+            assert isinstance(field, GridField)
             points = _points(field, 200)
             for name in names:
                 field.variables[name].load()

@@ -1,0 +1,84 @@
+"""Field on refined cells: named arrays of one tree, sampled by the interpolation core."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.blocks import CellTree, sample_tree
+from interpolation.body import Sphere
+from vo_server.errors import BadArgument
+from vo_server.field import Variable, in_si
+from vo_server.model.parameter import Parameter
+from vo_server.model.request import Method
+from vo_server.model.space import Body, Box, Frame, Points
+
+_METHODS = ("linear", "nearest", "nearest-cell")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeField:
+    """A `vo_server.ports.Field` over the centres of refined cells in metres.
+
+    The values of a variable are those of the tree's cells, shape (cells, 1, 1).
+    """
+
+    tree: CellTree
+    variables: Mapping[str, Variable]
+    frame: Frame
+    body: Body
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Everything that can be sampled."""
+        return tuple(variable.parameter for variable in self.variables.values())
+
+    @property
+    def domain(self) -> Box:
+        """Bounds of the outermost base cells' centres."""
+        lower, upper = self.tree.lower, self.tree.upper
+        return Box(
+            (float(lower[0]), float(lower[1]), float(lower[2])),
+            (float(upper[0]), float(upper[1]), float(upper[2])),
+        )
+
+    @property
+    def step(self) -> float:
+        """The spacing of the finest cells."""
+        return self.tree.step
+
+    def sample(
+        self, points: Points, names: Sequence[str], method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give values (len(names), n) in SI units and status (n,); see `vo_server.ports.Field`.
+
+        Raises BadArgument for a method that needs a plain grid.
+        """
+        if method not in _METHODS:
+            raise BadArgument(
+                f"a refined grid has no {method} interpolation; it has {', '.join(_METHODS)}"
+            )
+        chosen = [self.variables[name] for name in names]
+        boundary = self.body.inner_boundary
+        sphere = None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
+        cells = [variable.load().reshape(-1) for variable in chosen]
+        values, status = sample_tree(self.tree, cells, points, method=method, body=sphere)
+        return in_si(values, chosen), status
+
+
+@dataclass(frozen=True, slots=True)
+class TreeSpectra(TreeField):
+    """Spectra on refined cells; see `vo_server.ports.SpectraField`.
+
+    energies: lower and upper end of each bin (bins, 2) in J.
+    """
+
+    energies: NDArray[np.float64]
+
+    def spectra(
+        self, points: Points, method: Method
+    ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+        """Give spectra (n, bins) in the parameters' unit and status (n,)."""
+        values, status = self.sample(points, list(self.variables), method)
+        return values.T, status
