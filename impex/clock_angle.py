@@ -14,7 +14,7 @@ from vo_server.model.space import Points
 from vo_server.model.table import Column, Header, Table
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import FieldSource
-from vo_server.sampling import fly, places
+from vo_server.sampling import fly, in_frame
 
 _ARGUMENT = "IMFClockAngle"
 _PARTNERS = {"y": "z", "z": "y"}
@@ -54,7 +54,7 @@ class Turn:
         """Give a trajectory in the run as it was computed, in the run's frame."""
         if resource.frame is None:
             raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-        points = places(flight, resource.frame, argument=argument)
+        points = in_frame(flight, resource.frame, argument=argument)
         return replace(flight, positions=self.back(points), frame=resource.frame)
 
     def fly(

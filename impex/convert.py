@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from impex.particles import read_particles
 from vo_server.errors import BadArgument, excerpt
-from vo_server.frames import transform
 from vo_server.model.parameter import vector_name
 from vo_server.model.request import CutRequest, Direction, LineRequest, Method, TrackRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box, Points
 from vo_server.model.trajectory import Trajectory
+from vo_server.sampling import in_frame
 
 METHODS: dict[str, Method] = {"Linear": "linear", "NearestGridPoint": "nearest"}
 FORMATS = {"VOTable": "votable", "netCDF": "netcdf", "ASCII": "ascii"}
@@ -207,7 +207,7 @@ def _refuse_outside(
     frame = resource.frame or seeds.frame
     positions = seeds.positions
     if frame is not None:
-        positions = transform(positions, seeds.frame, frame, argument="url_XYZ")
+        positions = in_frame(seeds, frame, argument="url_XYZ")
     boundary = (resource.body.inner_boundary if resource.body else None) or 0.0
     good = np.ones(len(positions), bool)
     for where, holds in (

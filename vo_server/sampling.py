@@ -18,6 +18,7 @@ from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import Field, FieldSource
 from vo_server.registry import Entry, Registry
+from vo_server.roles import times
 
 _BLOCK = 16_384
 
@@ -81,7 +82,7 @@ def fly(
     budget.allow("points", len(trajectory), argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-    points = places(trajectory, resource.frame, argument=argument)
+    points = in_frame(trajectory, resource.frame, argument=argument)
     with source.field(resource, request.names) as field:
         header = Header(
             (*trajectory.table.header.parameters, *_columns(field, request, trajectory)),
@@ -100,9 +101,13 @@ def fly(
             yield Table(header, columns, status_notes(counts) if last else ())
 
 
-def places(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
+def in_frame(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
     """Give the positions of a trajectory in a frame; see `vo_server.frames.transform`."""
-    return transform(trajectory.positions, trajectory.frame, frame, argument=argument)
+    moments = trajectory.times
+    if moments is None and trajectory.frame not in (None, frame):
+        moments = times(trajectory.table, argument=argument)
+    given = trajectory.frame
+    return transform(trajectory.positions, given, frame, argument=argument, times=moments)
 
 
 def describe(request: SampleRequest) -> str:

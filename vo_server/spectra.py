@@ -13,7 +13,7 @@ from vo_server.model.parameter import Parameter
 from vo_server.model.request import SpectraRequest
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, SpectraField
-from vo_server.sampling import describe_input, describe_resource, places, status_notes
+from vo_server.sampling import describe_input, describe_resource, in_frame, status_notes
 from vo_server.units import ELEMENTARY_CHARGE
 
 _BLOCK = 4_096
@@ -54,7 +54,7 @@ def fly_spectra(
     budget.allow("points", len(trajectory), argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-    points = places(trajectory, resource.frame, argument=argument)
+    points = in_frame(trajectory, resource.frame, argument=argument)
     names = [parameter.name for parameter in resource.parameters]
     with source.field(resource, names) as field:
         if not isinstance(field, SpectraField):

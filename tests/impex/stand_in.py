@@ -89,14 +89,14 @@ def orbit_at(times: NDArray[np.datetime64]) -> Points:
 class StandIn:
     """Serves them."""
 
-    def __init__(self, *, frame: str = "MSO") -> None:
-        self._orbit_frame = Frame(frame)
+    def __init__(self, *, frame: str = "MSO", run: str = "MSO") -> None:
+        self._orbit_frame, self._frame = Frame(frame), Frame(run)
 
     def resources(self) -> Sequence[Resource]:
         """Give model, run, output and orbit."""
         model = "spase://MyLab/SimulationModel/Flow"
         wind = Conditions(5e6, 4e5, 1e5, FIELD)
-        common = {"frame": Frame("MSO"), "body": _BODY, "domain": _BOX, "version": "1"}
+        common = {"frame": self._frame, "body": _BODY, "domain": _BOX, "version": "1"}
         return [
             Resource(model, Kind.MODEL, "A model"),
             Resource(RUN, Kind.RUN, "A run", parent=model, conditions=wind, **common),  # type: ignore[arg-type]

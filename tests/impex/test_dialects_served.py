@@ -17,7 +17,17 @@ from impex.operations import Operations
 from impex.parity import Parity
 from impex.soap import SoapService
 from tests.dialects import SINP
-from tests.impex.stand_in import FIELD, OUTPUT, RUN, SPECTRA, SPEED, START, density, orbit_at
+from tests.impex.stand_in import (
+    FIELD,
+    OUTPUT,
+    RUN,
+    SPECTRA,
+    SPEED,
+    START,
+    StandIn,
+    density,
+    orbit_at,
+)
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import (
@@ -27,10 +37,14 @@ from vo_server.errors import (
     TooMuch,
     UnknownParameter,
     UnknownResource,
+    WrongFrame,
     WrongUnit,
 )
+from vo_server.frames import transform
+from vo_server.model.space import Frame
 from vo_server.model.table import Table, concatenate
 from vo_server.model.time import print_times
+from vo_server.registry import Registry
 
 Wrap = Callable[[str], bytes]
 Ask = Callable[..., str]
@@ -490,3 +504,21 @@ def test_parity(flow: Context, wrap: Wrap, points: str) -> None:
 def test_another_dialect_is_a_table(flow: Context, wrap: Wrap) -> None:
     ask = _asker(flow, wrap, SINP)
     assert ask("isAlive") == "true"
+
+
+def test_an_orbit_in_another_frame_of_earth(context: Context, wrap: Wrap) -> None:
+    context.registry = Registry([StandIn(frame="GSE", run="GSM")])
+    ask = _asker(context, wrap, FMI)
+    url = ask("getDataPointValueSpacecraft", ResourceID=OUTPUT, Variable="Density", **_FLIGHT)
+    table = _read(context, url)
+    times = START + np.arange(6) * np.timedelta64(2, "m") + np.timedelta64(30, "s")
+    there = transform(orbit_at(times), Frame("GSE"), Frame("GSM"), argument="x", times=times)
+    np.testing.assert_allclose(table.column("Density"), density(there), rtol=1e-12)
+    np.testing.assert_allclose(table.column("X"), orbit_at(times)[:, 0])
+
+
+def test_an_orbit_in_a_frame_that_cannot_be_turned(context: Context, wrap: Wrap) -> None:
+    context.registry = Registry([StandIn(frame="VSO")])
+    ask = _asker(context, wrap, FMI)
+    with pytest.raises(WrongFrame, match="in frame VSO, the run is in MSO; no exact"):
+        ask("getDataPointValueSpacecraft", ResourceID=OUTPUT, **_FLIGHT)
