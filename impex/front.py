@@ -4,9 +4,11 @@ import asyncio
 import math
 from email.message import Message
 from functools import partial
+from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Literal
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -16,9 +18,11 @@ from impex.dialect import Dialect
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
 from impex.latmos import LATMOS
+from impex.openapi import openapi
 from impex.operations import Operations
-from impex.page import example_call, page
+from impex.page import example_call, page, rest_page
 from impex.parity import Parity
+from impex.rest import answer, error, from_json, from_query, operation_named, request_of
 from impex.soap import SoapService
 from impex.wsdl import wsdl
 from vo_server.context import Context
@@ -30,6 +34,7 @@ _DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
 _SECONDS = 30.0  # within which the body of a request must be here
 _HEARD_OUT = 2**24  # bytes up to which a body over the limit is read to its end
+_REST, _OPENAPI = "rest", "openapi.json"
 _XML = "text/xml"
 _MEDIA_TYPES = (_XML, "application/xml", "application/soap+xml")
 
@@ -85,7 +90,25 @@ class ImpexFront:
                 Route(f"/{dialect.name}", endpoint.answer, methods=["GET", "POST"]),
                 Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
             ]
-        return routes
+            routes += endpoint.rest(dialect)
+        return [*routes, *self._descriptions(context)]
+
+    def _descriptions(self, context: Context) -> list[Route]:
+        """Give the routes of what describes all REST services."""
+        address, description = (context.url(f"{self.prefix}/{p}") for p in ("rest", _OPENAPI))
+        told = orjson.dumps(openapi(self._dialects, address, version("vo-server")))
+        shown = rest_page(self._dialects, address, description)
+
+        async def describe(request: Request) -> Response:
+            return Response(told, media_type="application/json")
+
+        async def show(request: Request) -> Response:
+            return Response(shown, media_type="text/html")
+
+        return [
+            Route(f"/{_OPENAPI}", describe, methods=["GET"]),
+            Route(f"/{_REST}", show, methods=["GET"]),
+        ]
 
     def services(self, context: Context) -> list[Service]:
         """Give the endpoint of every dialect, with a call of the first output served."""
@@ -99,10 +122,13 @@ class ImpexFront:
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""
-        name = "" if request is None else PurePosixPath(request.url.path).stem
-        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
         late = isinstance(refusal, _Late)
         headers = {"Connection": "close"} if late else {}  # what is still to come is not awaited
+        if request is not None and f"{self.prefix}/{_REST}/" in request.url.path:
+            content, status = error(refusal)
+            return Response(content, status, headers, "application/json")
+        name = "" if request is None else PurePosixPath(request.url.path).stem
+        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
         return Response(fault(refusal, actor), STATUS, headers, _XML)
 
 
@@ -133,6 +159,30 @@ class _Endpoint:
         action = request.headers.get("soapaction", "")
         work = partial(self._service.answer, content, charset, action)
         return Response(await self._context.work(work), media_type=_XML)
+
+    def rest(self, dialect: Dialect) -> list[Route]:
+        """Give the route of the dialect's operations as JSON."""
+
+        async def call(request: Request) -> Response:
+            operation = operation_named(dialect, request.path_params["operation"])
+            if request.method == "POST":
+                content = await self._receive(request)
+                if len(content) > operation.limit:
+                    raise TooMuch(
+                        f"the request is larger than the limit of {operation.name}, "
+                        f"{operation.limit} bytes"
+                    )
+                elements = from_json(content)
+            else:
+                elements = from_query(request.query_params.multi_items())
+
+            def work() -> tuple[bytes, str]:
+                return answer(self._service, request_of(dialect, operation, elements))
+
+            told, media_type = await self._context.work(work)
+            return Response(told, media_type=media_type)
+
+        return [Route(f"/{_REST}/{dialect.name}/{{operation}}", call, methods=["GET", "POST"])]
 
     async def describe(self, request: Request) -> Response:
         """Give the service description."""

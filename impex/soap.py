@@ -72,10 +72,15 @@ class SoapService:
                 f"the request has {len(content)} bytes; the limit of {request.operation.name} "
                 f"is {limit} bytes"
             )
-        return self._run(request)
+        return self._run(request, _Call())
 
-    def _run(self, request: Request) -> bytes:
+    def value(self, request: Request) -> object:
+        """Give what the handler answers, without an envelope; raises what it raises."""
         call = _Call()
+        self._run(request, call)
+        return call.result
+
+    def _run(self, request: Request, call: "_Call") -> bytes:
         context = MethodContext(self._server, MethodContext.SERVER)
         context.udc = call
         context.in_document = _envelope(self._dialect.namespace, request)
@@ -100,14 +105,15 @@ class _Call:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.result: object = None
 
     def run(self, handler: Handler, values: Mapping[str, Any]) -> object:
         """Give the handler's answer; what it raises is kept."""
         try:
-            return handler(values)
+            self.result = handler(values)
         except Exception as err:  # noqa: BLE001  # raised again behind spyne
             self.error = err
-            return None
+        return self.result
 
 
 class _Tree(Soap11):  # type: ignore[misc]  # spyne is untyped

@@ -199,7 +199,13 @@ def test_contract(context: Context) -> None:
 
 def test_dialects_are_chosen_by_name(context: Context) -> None:
     front = ImpexFront(ImpexFront.Options(dialects=("fmi", "fmi")))
-    assert [route.path for route in front.routes(context)] == ["/fmi", "/fmi.wsdl"]
+    assert [route.path for route in front.routes(context)] == [
+        "/fmi",
+        "/fmi.wsdl",
+        "/rest/fmi/{operation}",
+        "/openapi.json",
+        "/rest",
+    ]
     with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi, latmos"):
         ImpexFront(ImpexFront.Options(dialects=("klingon",)))
 
