@@ -14,6 +14,7 @@ from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import OrbitSource
 from vo_server.registry import Entry, Registry
+from vo_server.spacecraft import around
 
 # Gives the URL of an output flown along a trajectory.
 Make = Callable[[Entry, Trajectory], str]
@@ -70,8 +71,7 @@ class Granules:
         return [
             orbit
             for orbit in self._registry.all(Kind.ORBIT)
-            if orbit.spacecraft and orbit.body and output.body
-            if orbit.body.name.casefold() == output.body.name.casefold()
+            if orbit.spacecraft and output.body and around(orbit) == output.body.name.casefold()
         ]
 
     def _flight(

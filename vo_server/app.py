@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,14 +18,20 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from interpolation import engine
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
+from vo_server.metrics import MEDIA_TYPE, Metrics
 from vo_server.settings import Settings, load
 from vo_server.signals import drain_on_signal
-from vo_server.streaming import Drain
+from vo_server.streaming import FRONT, Drain
 
 CONFIG_VARIABLE = "VO_CONFIG"
+
+# Seconds after which a thread that computes lets another have its turn; Python's own 5 ms let the
+# event loop, which every request waits for, stand in line behind the workers for long.
+_TURN = 0.001
 
 _LOG_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 
@@ -38,6 +45,7 @@ def from_environment() -> Drain:
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     logging.getLogger("spyne").setLevel(logging.CRITICAL)
+    sys.setswitchinterval(_TURN)
     return build(load(Path(os.environ[CONFIG_VARIABLE])))
 
 
@@ -45,9 +53,11 @@ def build(settings: Settings) -> Drain:
     """Build the node as an ASGI application; raises BadArgument naming what is wrong in it."""
     stop = threading.Event()
     context = Context(settings, stop)
+    metrics = Metrics()
     routes = [
         Route("/healthz", _health(context)),
         Route("/results/{name}", _result(context)),
+        Route("/metrics", _metrics(metrics)),
     ]
     for front in context.fronts:
         routes.extend(_guarded(front, route) for route in front.routes(context))
@@ -55,7 +65,10 @@ def build(settings: Settings) -> Drain:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         drain_on_signal(drain)
+        # Kernels are compiled beside the first requests, which NumPy answers until then.
+        threading.Thread(target=engine.warm, name="warm", daemon=True).start()
         await context.work(context.registry.all)
+        await context.work(context.datasets.all)
         yield
         context.close()
 
@@ -73,7 +86,7 @@ def build(settings: Settings) -> Drain:
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # it would build a URL from the request
-    drain = Drain(app, stop)
+    drain = Drain(app, stop, metrics)
     return drain
 
 
@@ -82,6 +95,7 @@ def _guarded(front: Any, route: Route) -> Route:
     endpoint: Endpoint = route.endpoint
 
     async def guarded(request: Request) -> Response:
+        request.scope[FRONT] = type(front).__name__
         try:
             return await endpoint(request)
         except Refusal as refusal:
@@ -108,6 +122,14 @@ def _health(context: Context) -> Endpoint:
         )
 
     return health
+
+
+def _metrics(metrics: Metrics) -> Endpoint:
+    async def numbers(request: Request) -> Response:
+        """Give operators' Prometheus what the node has answered."""
+        return Response(metrics.page(), media_type=MEDIA_TYPE)
+
+    return numbers
 
 
 def _result(context: Context) -> Endpoint:

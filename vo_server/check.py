@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from vo_server import plugins
 from vo_server.budget import Budget
@@ -16,17 +16,20 @@ class Finding:
     """One thing that is wrong.
 
     rule: its short name, such as 'unit'; message: one sentence; line: number in a file, from 1
-    on, None where there is none; path: file, URL or element that it is about.
+    on, None where there is none; path: file, URL or element that it is about; level: a warning
+    breaks no rule of the standard.
     """
 
     rule: str
     message: str
     line: int | None = None
     path: str = ""
+    level: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
         place = ":".join(str(part) for part in (self.path, self.line) if part)
-        return f"{place}{': ' if place else ''}{self.rule}: {self.message}"
+        level = "warning: " if self.level == "warning" else ""
+        return f"{place}{': ' if place else ''}{level}{self.rule}: {self.message}"
 
 
 @runtime_checkable

@@ -111,7 +111,7 @@ def resources(config: Path) -> None:
     registry = _registry(_settings(config))
     for resource in registry.all():
         click.echo(f"{resource.kind:7} {resource.id}")
-        if resource.kind in (Kind.OUTPUT, Kind.ORBIT):
+        if resource.kind in (Kind.OUTPUT, Kind.ORBIT, Kind.SERIES):
             names = ", ".join(f"{p.name} [{p.unit or '-'}]" for p in resource.parameters)
             click.echo(f"        frame {resource.frame}; {names}")
         for remark in resource.remarks:
@@ -136,7 +136,12 @@ def plugins() -> None:
 @_out
 @_config
 @click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
-@click.option("--method", type=click.Choice(["linear", "nearest"]), default="linear")
+@click.option(
+    "--method",
+    type=click.Choice(["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]),
+    default="linear",
+    show_default=True,
+)
 def fly(  # one a command-line option
     resource: str,
     trajectory: str,
@@ -172,6 +177,7 @@ def fly(  # one a command-line option
 @click.option("--step", help="Step length with unit, such as '50 km' [default: half a cell].")
 @click.option("--max-steps", type=click.IntRange(min=1), default=1000, show_default=True)
 @click.option("--radius", help="Lines end below it, with unit [default: the run's boundary].")
+@click.option("--tolerance", help="Error of a step, with unit; steps are then chosen by it.")
 def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     resource: str,
     seeds: str,
@@ -182,6 +188,7 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     step: str | None,
     max_steps: int,
     radius: str | None,
+    tolerance: str | None,
 ) -> None:
     """Trace lines of RESOURCE from SEEDS, a file, a URL or the id of a served orbit."""
     from vo_server import lines, sampling, units
@@ -203,6 +210,9 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
         None if step is None else units.quantity(step, "m", argument="step"),
         max_steps,
         None if radius is None else units.quantity(radius, "m", argument="radius"),
+        tolerance=None
+        if tolerance is None
+        else units.quantity(tolerance, "m", argument="tolerance"),
     )
     source = sampling.source_of(entry, "RESOURCE")
     _write(output, lines.follow(request, source, budget, argument="SEEDS"), None)
@@ -212,16 +222,20 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
 @click.argument("target")
 @click.option("--as", "kind", metavar="KIND", help="What TARGET is, where its name does not tell.")
 def check(target: str, kind: str | None) -> None:
-    """Say what is wrong with TARGET, such as a VOTable; exit status 1 where anything is."""
+    """Say what is wrong with TARGET, such as a VOTable or the URL of a HAPI server.
+
+    Exit status 1 where there is an error.
+    """
     from vo_server import check as checks
     from vo_server.budget import Budget
 
-    count = 0
+    count = errors = 0
     for finding in checks.checker(target, kind).check(target, Budget()):
         click.echo(str(finding))
         count += 1
+        errors += finding.level == "error"
     click.echo(f"{count or 'no'} finding{'' if count == 1 else 's'}", err=True)
-    if count:
+    if errors:
         sys.exit(_REFUSED)
 
 

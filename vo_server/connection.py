@@ -2,10 +2,27 @@
 
 import asyncio
 
+from uvicorn.protocols.http import h11_impl
 from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from vo_server.streaming import Status
 
 # Seconds from a new or idle connection's first byte, or its opening, to a whole request head.
 HEAD_SECONDS = 20.0
+
+
+class _Phrases(dict[int, bytes]):
+    """The server's table of reason phrases, in which a status brings its own."""
+
+    def __getitem__(self, status: int) -> bytes:
+        """Give the phrase of a status."""
+        if isinstance(status, Status):
+            return status.phrase.encode("ascii", "replace")
+        return super().__getitem__(status)
+
+
+# ASGI has no reason phrases; the server looks them up in this table when it sends a response.
+h11_impl.STATUS_PHRASES = _Phrases(h11_impl.STATUS_PHRASES)
 
 
 class Connection(H11Protocol):

@@ -1,14 +1,17 @@
 """Context: what a front is given: registry, results, client tables, budgets, the thread border."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Event
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
 
+from starlette.responses import Response
+
 from vo_server import plugins
 from vo_server.budget import Budget
+from vo_server.datasets import Datasets
 from vo_server.errors import BadTable, UpstreamFailed
 from vo_server.fetch import Fetcher
 from vo_server.model.table import Table
@@ -19,6 +22,8 @@ from vo_server.settings import Settings
 from vo_server.streaming import Workers
 
 T = TypeVar("T")
+
+_CLERKS = 2  # threads for short look-ups
 
 # First bytes of a table to the format that reads it; what they do not tell, the name does.
 _MAGIC = (
@@ -47,7 +52,7 @@ class Context:
     """Everything a front works with; one a process, nothing shared between processes but files.
 
     settings: of the node; registry: every resource; results: the store behind `/results/`;
-    fronts: all of the node's.
+    fronts: all of the node's; datasets: every time series by its short name.
     """
 
     def __init__(self, settings: Settings, stop: Event) -> None:
@@ -59,7 +64,9 @@ class Context:
         self.fronts = tuple(fronts(settings))
         self._fetcher = Fetcher(settings.fetch)
         self._stop = stop
+        self.datasets = Datasets(self.registry, settings.flights)
         self._workers = Workers(settings.limits.concurrent)
+        self._clerks = Workers(_CLERKS)
 
     def budget(self) -> Budget:
         """Start the budget of one request; it ends when the node stops."""
@@ -69,9 +76,24 @@ class Context:
         """Run synchronous work in a worker thread, a limited number at a time."""
         return await self._workers.run(call)
 
+    async def look_up(self, call: Callable[[], T]) -> T:
+        """Run a short look-up in a thread of its own kind, which never waits behind work."""
+        return await self._clerks.run(call)
+
+    async def stream(
+        self,
+        blocks: Callable[[], Iterator[bytes]],
+        media_type: str,
+        headers: Mapping[str, str] | None = None,
+        status: int = 200,
+    ) -> Response:
+        """Give a response whose body is made block by block; see `Workers.stream`."""
+        return await self._workers.stream(blocks, media_type, headers, status)
+
     def close(self) -> None:
         """Begin no work any more."""
         self._workers.close()
+        self._clerks.close()
 
     def url(self, path: str) -> str:
         """Give the public URL of a path below `base_url`."""

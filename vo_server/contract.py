@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from interpolation.status import Status
+from vo_server.budget import Budget
 from vo_server.errors import BadArgument, BadFile, Refusal
+from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Kind, Resource
-from vo_server.ports import FieldSource, OrbitSource, Provider, Site
+from vo_server.ports import FieldSource, OrbitSource, Provider, SeriesSource, Site
+from vo_server.series import read
 
 _REFUSALS = (BadArgument("a test refusal", argument="test"), BadFile("a test failure"))
 
@@ -35,6 +38,8 @@ def check_provider(plugin: type[Any], options: Mapping[str, Any], site: Site) ->
             findings += _field(provider, resource)
         if resource.kind is Kind.ORBIT and isinstance(provider, OrbitSource):
             findings += _orbit(provider, resource)
+        if resource.kind is Kind.SERIES:
+            findings += _series(provider, resource)
     return findings
 
 
@@ -102,6 +107,27 @@ def _field(provider: FieldSource, resource: Resource) -> Iterator[str]:
         yield f"{resource.id}: values outside the domain, or at no position, are not NaN"
     if list(status[1:]) != [Status.OUTSIDE, Status.BAD_INPUT]:
         yield f"{resource.id}: status outside and at no position is {list(status[1:])}"
+
+
+def _series(provider: Provider, resource: Resource) -> Iterator[str]:
+    """Read the sample interval, or all there is."""
+    if resource.series is None or not isinstance(provider, SeriesSource):
+        yield f"{resource.id} cannot be read: it lacks `series`, or its provider read()"
+        return
+    interval = resource.series.sample or resource.series.coverage
+    names = tuple(parameter.name for parameter in resource.parameters)
+    try:
+        blocks = list(read(SeriesRequest(resource, interval, names), provider, Budget()))
+    except Refusal as err:
+        yield f"{resource.id} cannot be read: {err.message}"
+        return
+    except KeyError as err:
+        yield f"{resource.id}: its blocks have no column {err}"
+        return
+    if not blocks:
+        yield f"{resource.id} has no records in its sample interval"
+    if resource.parameters[0].dtype.kind != "M":
+        yield f"{resource.id}: the first parameter is no time"
 
 
 def _orbit(provider: OrbitSource, resource: Resource) -> Iterator[str]:

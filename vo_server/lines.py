@@ -125,6 +125,7 @@ def _limits(request: LineRequest, resource: Resource) -> TraceLimits:
             max_steps=request.max_steps,
             radius=max(radii) if radii else None,
             region=None if region is None else (region.lower, region.upper),
+            tolerance=request.tolerance,
         )
     except ValueError as err:
         raise BadArgument(str(err)) from err

@@ -14,7 +14,7 @@ from interpolation.streamline import Vector
 from vo_server.budget import Budget
 from vo_server.errors import Refusal
 from vo_server.model.parameter import Parameter
-from vo_server.model.request import Method
+from vo_server.model.request import Method, SeriesRequest
 from vo_server.model.resource import Refused, Resource
 from vo_server.model.space import Box, Frame, Points
 from vo_server.model.table import Table
@@ -48,6 +48,18 @@ class VectorField(Protocol):
         """Give what `interpolation.streamline.trace` follows for three components, if anything.
 
         It has the direction of what `sample` gives, not its unit.
+        """
+        ...
+
+
+@runtime_checkable
+class ErrorSource(Protocol):
+    """A field that can tell how far off its interpolated values may be."""
+
+    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
+        """Estimate the interpolation error (len(names), n) in the parameters' units.
+
+        NaN where there is no value.
         """
         ...
 
@@ -113,6 +125,19 @@ class OrbitSource(Protocol):
 
     def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
         """Give the trajectory of an orbit resource, in the interval where one is given."""
+        ...
+
+
+@runtime_checkable
+class SeriesSource(Protocol):
+    """A provider of time series."""
+
+    def read(self, request: SeriesRequest) -> Iterator[Table]:
+        """Give blocks that hold every record of the interval, in about the order of their times.
+
+        Columns other than those named, and records outside the interval, may be among them:
+        `vo_server.series` trims, orders and selects. A block has some thousand records.
+        """
         ...
 
 

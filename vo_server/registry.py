@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vo_server.errors import UnknownResource, excerpt
@@ -57,6 +57,10 @@ class Registry:
         """Give every resource, of one kind where asked, in the order of their ids."""
         found = [entry.resource for entry in self._current().values()]
         return sorted((r for r in found if kind in (None, r.kind)), key=lambda r: r.id)
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Give every entry by id: the same object for as long as the last answer holds."""
+        return self._current()
 
     def children(self, id: str) -> list[Resource]:
         """Give the resources whose parent is `id`."""

@@ -16,11 +16,17 @@ from vo_server.model.resource import Kind, Resource
 from vo_server.model.space import Frame, Points
 from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
-from vo_server.ports import Field, FieldSource
+from vo_server.ports import ErrorSource, Field, FieldSource
 from vo_server.registry import Entry, Registry
 from vo_server.roles import times
 
 _BLOCK = 16_384
+
+STATUS = Parameter(
+    "Status",
+    np.dtype(np.int32),
+    description="; ".join(f"{status.value}: {status.label}" for status in Status),
+)
 
 
 def parameter_names(resource: Resource, wanted: Sequence[str], *, argument: str) -> tuple[str, ...]:
@@ -97,6 +103,11 @@ def fly(
             values, status = field.sample(points[block], request.names, request.method)
             counts += np.bincount(status, minlength=len(counts))
             columns = (*(c[block] for c in trajectory.table.columns), *values)
+            if request.error:
+                assert isinstance(field, ErrorSource)
+                columns = (*columns, *field.error(points[block], request.names))
+            if request.status:
+                columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
 
@@ -153,6 +164,7 @@ def status_notes(counts: NDArray[np.int_]) -> tuple[tuple[str, str], ...]:
 def _columns(field: Field, request: SampleRequest, trajectory: Trajectory) -> tuple[Parameter, ...]:
     """Give the sampled columns; a name that the trajectory has already gets the suffix `_run`."""
     taken = {parameter.name for parameter in trajectory.table.header.parameters}
+    taken |= {STATUS.name} if request.status else set()
     known = {parameter.name: parameter for parameter in field.parameters}
     columns = []
     for name in request.names:
@@ -161,4 +173,11 @@ def _columns(field: Field, request: SampleRequest, trajectory: Trajectory) -> tu
             published += "_run"
         taken.add(published)
         columns.append(replace(known[name], name=published))
-    return tuple(columns)
+    errors = [error_of(column) for column in columns] if request.error else []
+    return (*columns, *errors, *([STATUS] if request.status else []))
+
+
+def error_of(parameter: Parameter) -> Parameter:
+    """Give the column of the estimated interpolation error of a parameter."""
+    what = f"estimated interpolation error of {parameter.name}"
+    return Parameter(f"{parameter.name}_error", unit=parameter.unit, description=what)

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from pathlib import Path
 
 import uvicorn
@@ -9,6 +10,7 @@ import uvicorn
 from vo_server.app import CONFIG_VARIABLE
 from vo_server.connection import Connection
 from vo_server.errors import BadArgument
+from vo_server.metrics import SHARED
 from vo_server.signals import GRACE
 
 # Seconds within which a busy worker must answer its supervisor before it is replaced.
@@ -18,6 +20,8 @@ _HEALTH = 60
 def serve(config: Path, host: str, port: int, workers: int) -> None:
     """Serve the node of a node file with this many processes until SIGTERM or SIGINT."""
     os.environ[CONFIG_VARIABLE] = str(config.resolve())
+    if workers > 1:
+        os.environ.setdefault(SHARED, tempfile.mkdtemp(prefix="vo-server-metrics-"))
     uvicorn.run(
         "vo_server.app:from_environment",
         factory=True,

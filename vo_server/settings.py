@@ -5,7 +5,7 @@ import tomllib
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from threading import Event
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -17,7 +17,7 @@ from pydantic_settings import (
 
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument
-from vo_server.model.run import Text, explain
+from vo_server.model.run import Duration, Text, explain
 
 Network = IPv4Network | IPv6Network
 Positive = Annotated[int, Field(gt=0)]
@@ -90,6 +90,27 @@ class Results(_Section):
     max_bytes: Positive = 10_737_418_240
 
 
+class Flight(_Section):
+    """Further virtual spacecraft: which outputs along which orbits, how often and how sampled.
+
+    output, orbit: ids, in which `*` stands for anything; cadence: the orbit's own where it is left
+    out; name: of the dataset, where one is meant.
+    """
+
+    output: Text = "*"
+    orbit: Text = "*"
+    cadence: Duration | None = None
+    method: Literal["linear", "nearest"] = "linear"
+    name: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{1,26}$")
+
+
+class Flights(_Section):
+    """Virtual spacecraft; serve: each output along each orbit that fits, by itself."""
+
+    serve: bool = True
+    more: tuple[Flight, ...] = ()
+
+
 class Plugin(BaseModel):
     """One `[[providers]]` or `[[fronts]]` table; its further keys are the plug-in's own options."""
 
@@ -117,6 +138,7 @@ class Settings(BaseSettings):
     fetch: Fetch = Fetch()
     limits: Limits = Limits()
     results: Results = Results()
+    flights: Flights = Flights()
     folder: Path = Path()
 
     @classmethod

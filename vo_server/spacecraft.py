@@ -3,16 +3,15 @@
 import re
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownResource, excerpt
 from vo_server.model.parameter import Parameter
-from vo_server.model.resource import Kind
-from vo_server.model.space import Points
+from vo_server.model.resource import Kind, Resource
 from vo_server.model.table import Header, Table
 from vo_server.model.time import Times, print_time
 from vo_server.model.trajectory import Trajectory
+from vo_server.orbit import between
 from vo_server.ports import OrbitSource
 from vo_server.registry import Entry, Registry
 
@@ -50,7 +49,6 @@ _ALIASES = (
     *((f"MMS{i}", f"MMS-{i}") for i in range(1, 5)),
     *((f"ISEE-{i}", f"ISEE{i}") for i in (1, 2)),
 )
-_GAP = 1.5  # steps from which on a distance of times is a gap
 _FIRST_TIME = Parameter("Time", np.dtype("datetime64[ns]"), ucd="time.epoch")
 _POSITION = tuple(
     Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")
@@ -80,7 +78,7 @@ def find_orbit(
     orbits = [r for r in registry.all(Kind.ORBIT) if r.spacecraft is not None]
     found = [r for r in orbits if r.spacecraft and same_spacecraft(r.spacecraft, spacecraft)]
     if len(found) > 1 and body is not None:
-        near = [r for r in found if r.body and r.body.name.casefold() == body.casefold()]
+        near = [r for r in found if around(r) == body.casefold()]
         found = near or found
     if len(found) > 1:
         named = ", ".join(resource.id for resource in found)
@@ -97,6 +95,12 @@ def find_orbit(
         f"{argument} {excerpt(spacecraft)} has no orbit here; there are orbits of: {names}",
         argument=argument,
     )
+
+
+def around(orbit: Resource) -> str:
+    """Name the body of an orbit, in lower case."""
+    name = orbit.body.name if orbit.body else orbit.around
+    return (name or "").casefold()
 
 
 def sampling_times(
@@ -132,7 +136,8 @@ def positions_at(orbit: Trajectory, times: Times, *, argument: str) -> Trajector
         raise BadArgument(f"the orbit of {argument} has no times", argument=argument)
     order = np.argsort(orbit.times, kind="stable")
     known = orbit.times[order]
-    positions = _cubic(known, orbit.positions[order], times)
+    positions = between(known, orbit.positions[order], times)
+    positions[(times < known[0]) | (times > known[-1])] = np.nan
     if not np.isfinite(positions).any():
         raise BadArgument(
             f"the orbit of {argument} is known from {print_time(known[0])} to "
@@ -141,29 +146,3 @@ def positions_at(orbit: Trajectory, times: Times, *, argument: str) -> Trajector
         )
     table = Table(Header((_FIRST_TIME, *_POSITION)), (times, *positions.T.copy()))
     return Trajectory(positions, orbit.frame, table, (1, 2, 3), times)
-
-
-def _cubic(known: Times, values: Points, times: Times) -> NDArray[np.float64]:
-    """Give positions (m, 3) at times by Lagrange's formula on four neighbours of each."""
-    count = min(4, len(known))
-    before = np.clip(np.searchsorted(known, times, "right") - 1, 0, len(known) - 1)
-    after = np.minimum(before + 1, len(known) - 1)
-    first = np.clip(before - 1, 0, len(known) - count)
-    nodes = first[:, None] + np.arange(count)
-    # Seconds from the time asked for: small numbers, so that nothing is lost.
-    apart = (known[nodes] - times[:, None]) / np.timedelta64(1, "s")
-    result = np.zeros((len(times), 3))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        for i in range(count):
-            others = [j for j in range(count) if j != i]
-            weight = np.ones(len(times))
-            for j in others:
-                weight *= apart[:, j] / (apart[:, j] - apart[:, i])
-            result += weight[:, None] * values[nodes[:, i]]
-    outside = (times < known[0]) | (times > known[-1])
-    if len(known) > 1:
-        steps = np.sort(np.diff(known))
-        usual = steps[len(steps) // 2]
-        outside |= (known[after] - known[before] > usual * _GAP) & (times != known[before])
-    result[outside] = np.nan
-    return result

@@ -6,6 +6,7 @@ a node that goes down answers every request, and writes the access log.
 
 import asyncio
 import logging
+import re
 import secrets
 import threading
 import time
@@ -21,15 +22,35 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server.errors import Refusal
+from vo_server.metrics import Metrics
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("vo_server.access")
 
 T = TypeVar("T")
 
+FRONT = "vo_server.front"  # the key of a request's scope under which the front's name stands
+# Robots name a page about themselves, as HAPI asks of them, or call themselves one.
+_ROBOT = re.compile(r"https?://|bot\b|crawler|spider|verifier|harvest", re.IGNORECASE)
+
 
 class StreamBroken(Exception):
     """A response failed after its header was out; leaving it incomplete is all that is left."""
+
+
+class Status(int):
+    """An HTTP status that goes out with a reason phrase of its own.
+
+    Where a server knows no reason phrases but the usual ones, it is the number that it is.
+    """
+
+    phrase: str
+
+    def __new__(cls, number: int, phrase: str) -> "Status":
+        """Make a status of a number and a phrase of one line of ASCII."""
+        made = super().__new__(cls, number)
+        made.phrase = phrase
+        return made
 
 
 class Workers:
@@ -52,6 +73,7 @@ class Workers:
         blocks: Callable[[], Iterator[bytes]],
         media_type: str,
         headers: Mapping[str, str] | None = None,
+        status: int = 200,
     ) -> Response:
         """Give a response whose body the iterator makes, block by block, in a worker thread.
 
@@ -66,7 +88,9 @@ class Workers:
         except asyncio.CancelledError:
             self.discard(source)
             raise
-        return _BlockResponse(self, source, first, media_type, headers)
+        response = _BlockResponse(self, source, first, media_type, headers)
+        response.status_code = status
+        return response
 
     def discard(self, source: "_Source") -> None:
         """Have a source closed by a worker; nobody waits for it."""
@@ -133,8 +157,8 @@ class _BlockResponse(StreamingResponse):
         """Send the response; raises StreamBroken where it fails after its header."""
         try:
             if scope["method"] == "HEAD":
-                start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
-                await send(start)
+                start = {"type": "http.response.start", "headers": self.raw_headers}
+                await send({**start, "status": self.status_code})
                 await send({"type": "http.response.body", "body": b""})
             else:
                 await super().__call__(scope, receive, send)
@@ -163,9 +187,10 @@ class Drain:
     stop: set when work in flight must end; the budgets of all requests share it.
     """
 
-    def __init__(self, app: ASGIApp, stop: threading.Event) -> None:
+    def __init__(self, app: ASGIApp, stop: threading.Event, metrics: Metrics | None = None) -> None:
         self._app = app
         self._stop = stop
+        self._metrics = metrics or Metrics()
         self._draining = False
         self._scopes: set[anyio.CancelScope] = set()
 
@@ -192,7 +217,7 @@ class Drain:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(scope, send)
+        exchange = _Exchange(scope, send, self._metrics)
         try:
             if not self._draining:
                 await self._serve(exchange, receive)
@@ -210,8 +235,10 @@ class Drain:
             self._scopes.add(scope)
             try:
                 await self._app(exchange.scope, receive, exchange.send)
-            except (StreamBroken, ClientDisconnect):
-                pass  # logged already, or nobody's fault; the server sees an incomplete answer
+            except StreamBroken:
+                exchange.broken()  # logged already; the server sees an incomplete answer
+            except ClientDisconnect:
+                pass  # nobody's fault
             finally:
                 self._scopes.discard(scope)
 
@@ -227,9 +254,11 @@ def _stopping() -> Response:
 class _Exchange:
     """One request and what was answered, for the access log."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, send: Send, metrics: Metrics) -> None:
         self.scope = scope
         self._send = send
+        self._metrics = metrics
+        metrics.begin()
         self._begun = time.monotonic()
         self._status: int | None = None
         self._sent = 0
@@ -251,18 +280,33 @@ class _Exchange:
         if self._status is None:
             self._status = 500
 
+    def broken(self) -> None:
+        """Count that the answer failed after its header."""
+        self._metrics.broken(self._front())
+
+    def _front(self) -> str:
+        """Name the front whose route it was, `-` where there was none."""
+        return str(self.scope.get(FRONT, "-"))
+
     def log(self) -> None:
-        """Write the line of this request: `-` for the status when the client left before it."""
+        """Write the line of this request: `-` for the status when the client left before it.
+
+        A robot, which tells itself by its user agent, has the word behind it.
+        """
         agent = dict(self.scope["headers"]).get(b"user-agent", b"-").decode("latin-1")
+        robot = _ROBOT.search(agent) is not None
+        seconds = time.monotonic() - self._begun
+        self._metrics.end(self._front(), self._status, self._sent, seconds, robot=robot)
         _access.info(
-            '%s %s %s %d %.3f %s "%s"',
+            '%s %s %s %d %.3f %s "%s"%s',
             self.scope["method"],
             _clean(self.scope["path"]),
             self._status or "-",
             self._sent,
-            time.monotonic() - self._begun,
+            seconds,
             (self.scope.get("client") or ("-",))[0],
             "".join(char for char in agent if " " <= char <= "~" and char != '"')[:200],
+            " robot" if robot else "",
         )
 
 

@@ -12,6 +12,7 @@ from interpolation.kernels.compile import (
     inlined,
     kernel,
     load,
+    mix_four,
     pointer,
     prefetch,
     size_of,
@@ -23,6 +24,8 @@ from interpolation.status import Status
 _BLOCK = 512
 # How many of these may lie in another cell than the point before; above, they lie anywhere.
 _JUMPS = 128
+# How many points ahead the memory is asked for cells that lie anywhere.
+_SOON = 12
 OK, TOUCHES_BODY, MASKED = int(Status.OK), int(Status.TOUCHES_BODY), int(Status.MASKED)
 INSIDE_BODY, OUTSIDE = int(Status.INSIDE_BODY), int(Status.OUTSIDE)
 BAD_INPUT = int(Status.BAD_INPUT)
@@ -159,6 +162,19 @@ def _mix(values: Any, at: int, dx: int, dy: int, dz: int, x: float, y: float, z:
     return total
 
 
+@inlined
+def _ask(address: int, like: Any, at: int, dx: int, dy: int, dz: int) -> None:
+    """Ask the memory for a cell that is wanted soon."""
+    prefetch(address, at, like)
+    prefetch(address, at + dz, like)
+    prefetch(address, at + dy, like)
+    prefetch(address, at + dy + dz, like)
+    prefetch(address, at + dx, like)
+    prefetch(address, at + dx + dz, like)
+    prefetch(address, at + dx + dy, like)
+    prefetch(address, at + dx + dy + dz, like)
+
+
 @called
 def _linear(values: Any, place: Any, step: Any, fraction: Any, row: Any) -> None:
     """Interpolate one variable, with the way to each upper node given point by point."""
@@ -170,58 +186,48 @@ def _linear(values: Any, place: Any, step: Any, fraction: Any, row: Any) -> None
 
 
 @called
-def _linear_plain(values: Any, place: Any, line: Any, fraction: Any, row: Any) -> None:
-    """Interpolate one variable on a grid without periodic axes."""
+def _linear_plain(
+    values: Any, place: Any, line: Any, fraction: Any, row: Any, address: int, like: Any, soon: int
+) -> None:
+    """Interpolate one variable on a grid without periodic axes.
+
+    soon: how many points ahead the memory is asked for; 0 for points that lie near one another.
+    """
     _, _, dx, dy, dz = line
     for k in range(len(row)):
+        if soon > 0 and k + soon < len(row):
+            _ask(address, like, place[k + soon], dx, dy, dz)
         row[k] = _mix(values, place[k], dx, dy, dz, fraction[0, k], fraction[1, k], fraction[2, k])
 
 
 @called
 def _linear_many(
-    values: Any, place: Any, step: Any, fraction: Any, size: int, many: Any, result: Any
-) -> None:
-    """Interpolate variables that lie side by side in memory."""
-    variables = len(many)
+    values: Any, place: Any, step: Any, fraction: Any, size: int, result: Any, start: int,
+    address: int, like: Any, soon: int,
+) -> None:  # fmt: skip
+    """Interpolate variables that lie side by side in memory; soon: see `_linear_plain`."""
+    variables = len(result)
+    fours = variables - variables % 4
+    apart = result.shape[1]
     for k in range(size):
+        if soon > 0 and k + soon < size:
+            n = k + soon
+            _ask(address, like, place[n], step[0, n], step[1, n], step[2, n])
         x, y, z = fraction[0, k], fraction[1, k], fraction[2, k]
-        many[:] = 0.0
-        for corner in range(8):
-            at = place[k]
-            first = 1.0 - x
-            second = 1.0 - y
-            third = 1.0 - z
-            if corner & 4:
-                at += step[0, k]
-                first = x
-            if corner & 2:
-                at += step[1, k]
-                second = y
-            if corner & 1:
-                at += step[2, k]
-                third = z
-            share = (first * second) * third
-            base = np.uint64(at)
-            for v in range(variables):
-                many[v] += values[base + np.uint64(v)] * share
-        for v in range(variables):
-            result[v, k] = many[v]
-
-
-@called
-def _fetch(address: int, like: Any, place: Any, step: Any, size: int) -> None:
-    """Ask the memory for the cells of a block all at once, for they lie far apart."""
-    for k in range(size):
-        at, dx, dy = place[k], step[0, k], step[1, k]
-        prefetch(address, at, like)
-        prefetch(address, at + dy, like)
-        prefetch(address, at + dx, like)
-        prefetch(address, at + dx + dy, like)
-        far = step[2, k]
-        prefetch(address, at + far, like)
-        prefetch(address, at + dy + far, like)
-        prefetch(address, at + dx + far, like)
-        prefetch(address, at + dx + dy + far, like)
+        u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
+        uv, uy, xv, xy = u * v, u * y, x * v, x * y
+        weights = (uv * w, uv * z, uy * w, uy * z, xv * w, xv * z, xy * w, xy * z)
+        at, dx, dy, dz = place[k], step[0, k], step[1, k], step[2, k]
+        places = (
+            at, at + dz, at + dy, at + dy + dz,
+            at + dx, at + dx + dz, at + dx + dy, at + dx + dy + dz,
+        )  # fmt: skip
+        for first in range(0, fours, 4):
+            at_four = address + np.uint64(first * size_of(like))
+            to = np.uint64(result.ctypes.data) + np.uint64((first * apart + start + k) * 8)
+            mix_four(at_four, places, weights, to, apart, like)
+        for last in range(fours, variables):
+            result[last, start + k] = _mix(values, at + last, dx, dy, dz, x, y, z)
 
 
 @called
@@ -231,7 +237,7 @@ def _gather(
     """Interpolate at the points at:at + size of a plan, into a result from `start` on."""
     index, fraction, inside, _ = plan
     addresses, like, line, nearest = variables
-    place, step, weight, many = work
+    place, step, weight, side_by_side = work
     origin, length, sx, sy, sz = line
     wraps, periodic = grid[6], grid[5]
     plain = not (periodic[0] or periodic[1] or periodic[2])
@@ -248,23 +254,19 @@ def _gather(
             weight[axis, k] = fraction[axis, at + k]
             if nearest and weight[axis, k] > 0.5:
                 place[k] += step[axis, k]
-    scattered = changes > _JUMPS and not nearest
-    if len(many) > 1 and not nearest:
-        if scattered:
-            _fetch(addresses[0], like, place, step, size)
+    soon = _SOON if changes > _JUMPS else 0
+    if side_by_side and not nearest:
         values = carray(pointer(addresses[0], like), (length + len(addresses) - 1,))
-        _linear_many(values, place, step, weight, size, many, result[:, start:])
+        _linear_many(values, place, step, weight, size, result, start, addresses[0], like, soon)
     else:
         for v in range(len(addresses)):
-            if scattered:
-                _fetch(addresses[v], like, place, step, size)
             values = carray(pointer(addresses[v], like), (length,))
             row = result[v, start : start + size]
             if nearest:
                 for k in range(size):
                     row[k] = values[np.uint64(place[k])]
             elif plain:
-                _linear_plain(values, place, line, weight, row)
+                _linear_plain(values, place, line, weight, row, addresses[v], like, soon)
             else:
                 _linear(values, place, step, weight, row)
     for k in range(size):
@@ -275,7 +277,7 @@ def _gather(
 
 @called
 def _room(addresses: Any, size_of_one: int) -> Any:
-    """Give room to gather in: one number a variable where all lie side by side, else one."""
+    """Give room to gather in, and whether all variables lie side by side."""
     side_by_side = len(addresses) > 1
     for v in range(1, len(addresses)):
         side_by_side &= addresses[v] == addresses[v - 1] + np.uint64(size_of_one)
@@ -283,7 +285,7 @@ def _room(addresses: Any, size_of_one: int) -> Any:
         np.empty(_BLOCK, dtype=np.int64),
         np.empty((3, _BLOCK), dtype=np.int64),
         np.empty((3, _BLOCK)),
-        np.empty(len(addresses) if side_by_side else 1),
+        side_by_side,
     )
 
 

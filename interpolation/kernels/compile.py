@@ -98,3 +98,41 @@ def prefetch(typing_context: Any, address: Any, index: Any, like: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.uint64, types.int64, like), code
+
+
+@intrinsic
+def mix_four(
+    typing_context: Any, address: Any, places: Any, weights: Any, to: Any, apart: Any, like: Any
+) -> Any:
+    """Add four variables that lie side by side up over the corners of a cell, all at once.
+
+    address: of the first of the variables; places, weights: of the corners; to: address for the
+    first sum; apart: numbers from there to the next. The sums begin at zero and are rounded
+    after every product and every addition, each lane as a number by itself.
+    """
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        start, places, weights, to, apart, _ = arguments
+        number, real, lane = context.get_data_type(like), ir.DoubleType(), ir.IntType(32)
+        stored, wide = ir.VectorType(number, 4), ir.VectorType(real, 4)
+        memory = builder.inttoptr(start, number.as_pointer())
+        total = ir.Constant(wide, [0.0] * 4)
+        for corner in range(8):
+            place = builder.extract_value(places, corner)
+            row = builder.bitcast(builder.gep(memory, [place]), stored.as_pointer())
+            values = builder.load(row, align=like.bitwidth // 8)
+            if number != real:
+                values = builder.fpext(values, wide)
+            weight = builder.extract_value(weights, corner)
+            shares = ir.Constant(wide, ir.Undefined)
+            for i in range(4):
+                shares = builder.insert_element(shares, weight, lane(i))
+            total = builder.fadd(total, builder.fmul(values, shares))
+        result = builder.inttoptr(to, real.as_pointer())
+        for i in range(4):
+            place = builder.mul(apart, apart.type(i))
+            sum_ = builder.extract_element(total, lane(i))
+            builder.store(sum_, builder.gep(result, [place]), align=8)
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, places, weights, types.uint64, types.int64, like), code

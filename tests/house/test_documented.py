@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from vo_server import plugins
 from vo_server.cli import cli
+from vo_server.model.dataset import DatasetFile
 from vo_server.model.run import Run
 from vo_server.settings import Settings
 
@@ -59,7 +60,7 @@ def _keys(model: Any) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("model", [Settings, Run])
+@pytest.mark.parametrize("model", [Settings, Run, DatasetFile])
 def test_keys_of_the_files_that_people_write(model: Any) -> None:
     page = _text("run-a-node.md")
     missing = {key for key in _keys(model) - {"folder"} if key not in page}
@@ -68,9 +69,10 @@ def test_keys_of_the_files_that_people_write(model: Any) -> None:
 
 def test_the_examples_of_the_page_are_valid(tmp_path: Path) -> None:
     blocks = _text("run-a-node.md").split("```toml\n")[1:]
-    node, run = (tomllib.loads(block.partition("```")[0]) for block in blocks)
+    node, run, dataset = (tomllib.loads(block.partition("```")[0]) for block in blocks)
     Settings(**node)
     Run(**run["run"])
+    DatasetFile(**dataset["dataset"])
 
 
 @pytest.mark.parametrize("group", plugins.GROUPS)

@@ -8,6 +8,7 @@ from pathlib import Path
 import netCDF4
 import numpy as np
 
+from vo_server.demo import series
 from vo_server.demo.orbit import Orbit
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.space import Body
@@ -55,6 +56,10 @@ path = "orbits/*.vot"
 spacecraft = "MEX-like"
 body = "Mars"
 
+[[providers]]
+use = "time-series"
+path = "series/*/dataset.toml"
+
 [fetch]
 allow = ["127.0.0.1/32"]    # the demonstration fetches its orbit from this machine
 """
@@ -85,6 +90,7 @@ def write(folder: Path, port: int) -> Path:
     (folder / "runs/dipole/run.toml").write_text(_DIPOLE_RUN.format(id=DIPOLE), encoding="utf-8")
     with (folder / "orbits/mex-like.vot").open("wb") as file:
         file.writelines(format_named("votable").write(orbit_tables()))
+    series.write(folder / "series/mex-like-mag", ORBIT, FIELD, MARS)
     config = folder / "node.toml"
     config.write_text(_NODE.format(port=port), encoding="utf-8")
     return config

@@ -23,6 +23,22 @@ _COMPONENTS = ("tot", "x", "y", "z")
 
 
 @dataclass(frozen=True, slots=True)
+class Bins:
+    """What the elements along one dimension of an array column stand for.
+
+    centers, ranges: (n,) and (n, 2) numbers, or the name of the column that holds them where they
+    vary with time; both None for a dimension that is no bins.
+    """
+
+    name: str
+    unit: str | None = None
+    centers: tuple[float, ...] | str | None = None
+    ranges: tuple[tuple[float, float], ...] | str | None = None
+    label: str = ""
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Parameter:
     """Name and meaning of one column.
 
@@ -30,6 +46,10 @@ class Parameter:
     for scalars, -1 first where arrays differ in length and each cell of the column is one; unit:
     as spelled by its source, None where there is none; xtype, utype, ucd: the VOTable words,
     where known; null: the integer that stands for a missing value.
+    What only some formats can say: label, and labels and units one an element; fill: the text
+    that stands for a missing value on the wire; length: most bytes of a text in UTF-8; frame:
+    coordinate frame; components: of a vector, such as x, y, z; bins: one a dimension;
+    media_type: of what a column of URLs points at.
     """
 
     name: str
@@ -41,6 +61,15 @@ class Parameter:
     description: str = ""
     shape: tuple[int, ...] = ()
     null: int | None = None
+    label: str = ""
+    labels: tuple[str, ...] = ()
+    units: tuple[str | None, ...] = ()
+    fill: str | None = None
+    length: int | None = None
+    frame: str | None = None
+    components: tuple[str, ...] = ()
+    bins: tuple[Bins, ...] = ()
+    media_type: str | None = None
 
 
 def vector_name(name: str) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box
+from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 
 Method = Literal["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]
@@ -17,12 +18,26 @@ Direction = Literal["forward", "backward", "both"]
 
 @dataclass(frozen=True, slots=True)
 class SampleRequest:
-    """Sample the named parameters of an output along a trajectory."""
+    """Sample the named parameters of an output along a trajectory.
+
+    status, error: add the column `Status`, and an estimate of the error of each parameter.
+    """
 
     resource: Resource
     names: tuple[str, ...]
     trajectory: Trajectory
     method: Method = "linear"
+    status: bool = False
+    error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRequest:
+    """Read the named columns of a time series in an interval; the first name is its time."""
+
+    resource: Resource
+    interval: TimeInterval
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +46,8 @@ class LineRequest:
 
     quantity: the vector's name without component, such as 'B'; step: None for half the smallest
     cell; radius: lines end below it, None for the run's inner boundary; region: lines end
-    outside it, None for the whole domain.
+    outside it, None for the whole domain; tolerance: steps of at most `step` are chosen so that
+    the error of each is below it, None for steps of one length.
     """
 
     resource: Resource
@@ -42,6 +58,7 @@ class LineRequest:
     max_steps: int = 1000
     radius: float | None = None
     region: Box | None = None
+    tolerance: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

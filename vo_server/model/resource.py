@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vo_server.model.parameter import Parameter
+from vo_server.model.series import Series
 from vo_server.model.space import Body, Box, Frame
 
 
@@ -14,6 +15,7 @@ class Kind(StrEnum):
     RUN = "run"
     OUTPUT = "output"
     ORBIT = "orbit"
+    SERIES = "series"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,16 @@ class Conditions:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A simulation model, a run, one of its outputs, or an orbit.
+    """A simulation model, a run, one of its outputs, an orbit, or a time series.
 
     id: `spase://authority/Type/...`; parent: id of the output's run or the run's model;
     model: id of an output's model;
     parameters: what can be asked for, in SI units; domain: where it is defined, metres; step:
     smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
     whenever the numbers behind it may have changed; source: where it comes from, for people;
-    remarks: what an operator should know, such as a unit overridden by `run.toml`; conditions:
-    the solar wind of a run; spacecraft: whose orbit it is.
+    remarks: what an operator should know, such as a unit overridden by `run.toml`; series: what
+    only a time series has; around: name of an orbit's body, whose radius may not be told;
+    spacecraft: whose orbit it is; conditions: the solar wind of a run.
     """
 
     id: str
@@ -58,8 +61,10 @@ class Resource:
     version: str = ""
     source: str = ""
     remarks: tuple[str, ...] = ()
-    conditions: Conditions | None = None
+    series: Series | None = None
+    around: str | None = None
     spacecraft: str | None = None
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True, slots=True)

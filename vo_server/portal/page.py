@@ -7,10 +7,15 @@ from lxml import html
 from lxml.html import builder as E
 
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.time import print_time
 from vo_server.ports import Service
 from vo_server.settings import Node
 
-_KINDS = ((Kind.OUTPUT, "Simulations"), (Kind.ORBIT, "Orbits"))
+_KINDS = (
+    (Kind.OUTPUT, "Simulations"),
+    (Kind.ORBIT, "Orbits"),
+    (Kind.SERIES, "Time series"),
+)
 
 
 def render(node: Node, services: Sequence[Service], resources: Sequence[Resource]) -> bytes:
@@ -83,8 +88,11 @@ def _resource(resource: Resource) -> Iterable[html.HtmlElement]:
 
 
 def _place(resource: Resource) -> str:
-    """Say in which frame and box a resource lies."""
-    words = [f"frame {resource.frame}"]
+    """Say in which frame and box a resource lies, and when."""
+    words = [] if resource.frame is None else [f"frame {resource.frame}"]
+    if resource.series is not None:
+        coverage = resource.series.coverage
+        words.append(f"{print_time(coverage.start)} to {print_time(coverage.stop)}")
     box, body = resource.domain, resource.body
     if box is not None:
         unit, name = (body.radius, f"{body.name} radii") if body is not None else (1e3, "km")

@@ -1,0 +1,214 @@
+"""Provider `hapi-relay`: the datasets of another HAPI server, kept for a while.
+
+Descriptions are fetched in a thread of their own, so that a slow server holds up nobody; records
+are fetched piece by piece when they are asked for, and kept in memory up to a number of bytes.
+"""
+
+import hashlib
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import quote
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from hapi.remote import Remote, broken, read_document, remote
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, Refusal
+from vo_server.fetch import Fetcher
+from vo_server.identifiers import identifier
+from vo_server.model.request import SeriesRequest
+from vo_server.model.resource import Refused, Resource
+from vo_server.model.table import Table
+from vo_server.model.time import TimeInterval, print_time
+from vo_server.ports import Site
+from vo_server.settings import Fetch
+
+_log = logging.getLogger(__name__)
+
+_PIECE = 20_000  # records that are fetched at a time, about
+_DAY = np.timedelta64(86_400 * 10**9, "ns")
+_EPOCH = np.datetime64(0, "ns")
+_SOON = 60.0  # seconds after which a server that failed is asked again
+
+
+class RelayOptions(BaseModel):
+    """Options of `hapi-relay`.
+
+    url: of the other server, up to `/hapi`; datasets: patterns of its ids; prefix: what their
+    names here start with; refresh: seconds for which descriptions and records are kept; allow,
+    ports, seconds, bytes: as in `[fetch]`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    url: str = Field(pattern=r"^https?://[^\s?#]+/hapi$")
+    datasets: tuple[str, ...] = ("*",)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]*$")
+    refresh: float = Field(3600.0, gt=0)
+    most: int = Field(500, gt=0)
+    cache_bytes: int = Field(67_108_864, gt=0)
+    allow: tuple[IPv4Network | IPv6Network, ...] = ()
+    ports: tuple[int, ...] = (80, 443)
+    seconds: float = Field(60.0, gt=0)
+    bytes: int = Field(67_108_864, gt=0)
+
+
+class HapiRelay:
+    """Serves the datasets of another server as the node's own."""
+
+    Options = RelayOptions
+
+    def __init__(self, options: RelayOptions, site: Site) -> None:
+        self._options = options
+        host = options.url.split("/")[2]
+        self._base = f"spase://{site.authority}/NumericalData/{identifier(host, 60)}"
+        self._fetcher = Fetcher(
+            Fetch(allow=options.allow, ports=options.ports, seconds=options.seconds,
+                  bytes=options.bytes)
+        )  # fmt: skip
+        self._remotes: dict[str, Remote] = {}
+        self._refused: tuple[Refused, ...] = ()
+        self._binary = False
+        self._due = float("-inf")
+        self._asking = threading.Lock()
+        self._pieces = _Pieces(options.cache_bytes, options.refresh)
+
+    def resources(self) -> Sequence[Resource]:
+        """Give what is known of the other server, which is asked again in the background."""
+        if time.monotonic() > self._due and self._asking.acquire(blocking=False):
+            threading.Thread(target=self._refresh, name="hapi-relay", daemon=True).start()
+        return [item.resource for item in self._remotes.values()]
+
+    def refused(self) -> Sequence[Refused]:
+        """Give the datasets that cannot be relayed."""
+        return self._refused
+
+    def read(self, request: SeriesRequest) -> Iterator[Table]:
+        """Give the records piece by piece; raises UpstreamFailed."""
+        found = self._remotes.get(request.resource.id)
+        if found is None:
+            raise broken("does not have it any more")
+        for piece in _pieces(found, request.interval):
+            key = (request.resource.id, found.resource.version, str(piece.start))
+            table = self._pieces.find(key)
+            if table is None:
+                table = self._fetch(found, piece)
+                self._pieces.keep(key, table)
+            yield table
+
+    def _refresh(self) -> None:
+        """Ask for the catalog and every description; what fails keeps what was known before."""
+        wait = _SOON
+        try:
+            self._ask()
+            wait = self._options.refresh
+        except Refusal as err:
+            self._refused = (Refused(self._options.url, err.message),)
+        except Exception:  # noqa: BLE001  # what another server does to this thread ends here
+            _log.exception("the relay of %s failed", self._options.url)
+        finally:
+            self._due = time.monotonic() + wait
+            self._asking.release()
+
+    def _ask(self) -> None:
+        formats = read_document(self._get("capabilities", ""))
+        catalog = read_document(self._get("catalog", ""))
+        self._binary = "binary" in formats.get("outputFormats", ())
+        found: dict[str, Remote] = {}
+        refused: list[Refused] = []
+        for item in _items(catalog):
+            id, title = item
+            if not any(fnmatchcase(id, pattern) for pattern in self._options.datasets):
+                continue
+            if len(found) >= self._options.most:
+                refused.append(Refused(self._options.url, f"more than {self._options.most} match"))
+                break
+            try:
+                content = self._get("info", f"?id={quote(id, safe='')}")
+                version = hashlib.sha256(content).hexdigest()[:16]
+                name = f"{self._options.prefix}{id}"
+                made = remote(id, title, read_document(content), self._base, name, version)
+                found[made.resource.id] = made
+            except Refusal as err:
+                refused.append(Refused(f"{self._options.url} {id[:100]}", err.message))
+        self._remotes, self._refused = found, tuple(refused)
+
+    def _get(self, endpoint: str, query: str) -> bytes:
+        """Fetch a document whole, within the limits; raises UpstreamFailed and the like."""
+        budget = Budget(bytes=self._options.bytes, seconds=self._options.seconds)
+        url = f"{self._options.url}/{endpoint}{query}"
+        try:
+            with self._fetcher.fetch(url, budget, argument="url") as fetched:
+                return fetched.stream.read()
+        except BadArgument as err:
+            raise broken("has ids that make no URL") from err
+
+    def _fetch(self, found: Remote, piece: TimeInterval) -> Table:
+        form = "binary" if self._binary else "csv"
+        content = self._get(
+            "data",
+            f"?id={quote(found.id, safe='')}&time.min={print_time(piece.start)}"
+            f"&time.max={print_time(piece.stop)}&format={form}",
+        )
+        return found.from_binary(content) if self._binary else found.from_csv(content)
+
+
+class _Pieces:
+    """Tables kept for some time and up to a number of bytes; the longest unused go first."""
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._bytes = 0
+        self._kept: OrderedDict[tuple[str, ...], tuple[float, int, Table]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, key: tuple[str, ...]) -> Table | None:
+        """Give the table of a key, None where it is not kept or too old."""
+        with self._lock:
+            when, _, table = self._kept.get(key, (float("-inf"), 0, None))
+            if table is None or time.monotonic() - when > self._seconds:
+                return None
+            self._kept.move_to_end(key)
+            return table
+
+    def keep(self, key: tuple[str, ...], table: Table) -> None:
+        """Keep a table."""
+        size = sum(column.nbytes for column in table.columns) + 1000
+        with self._lock:
+            _, old, _ = self._kept.pop(key, (0.0, 0, None))
+            self._kept[key] = (time.monotonic(), size, table)
+            self._bytes += size - old
+            while self._bytes > self._most and self._kept:
+                self._bytes -= self._kept.popitem(last=False)[1][1]
+
+
+def _items(catalog: dict[str, object]) -> list[tuple[str, str]]:
+    """Give ids and titles of a catalog; raises UpstreamFailed."""
+    listed = catalog.get("catalog")
+    if not isinstance(listed, list):
+        raise broken("gives no catalog")
+    items = [item for item in listed if isinstance(item, dict) and isinstance(item.get("id"), str)]
+    return [(item["id"], str(item.get("title") or item["id"])) for item in items]
+
+
+def _pieces(found: Remote, interval: TimeInterval) -> Iterator[TimeInterval]:
+    """Cut an interval at multiples of whole days, so that pieces are found again."""
+    series = found.resource.series
+    assert series is not None
+    days = 1
+    if series.cadence is not None and series.cadence > np.timedelta64(0, "ns"):
+        days = max(1, int(_PIECE * series.cadence // _DAY))
+    length = days * _DAY
+    start = _EPOCH + (interval.start - _EPOCH) // length * length
+    while start < interval.stop:
+        first = max(start, series.coverage.start)
+        last = min(start + length, series.coverage.stop)
+        if first < last:
+            yield TimeInterval(first, last)
+        start += length
