@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import PurePosixPath
 from typing import Literal
 
+import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
@@ -24,6 +25,7 @@ from impex.page import example_call, page, rest_page
 from impex.parity import Parity
 from impex.rest import answer, error, from_json, from_query, operation_named, request_of
 from impex.soap import SoapService
+from impex.tree import configuration, tree
 from impex.wsdl import wsdl
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
@@ -34,7 +36,7 @@ _DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
 _SECONDS = 30.0  # within which the body of a request must be here
 _HEARD_OUT = 2**24  # bytes up to which a body over the limit is read to its end
-_REST, _OPENAPI = "rest", "openapi.json"
+_REST, _OPENAPI, _TREE = "rest", "openapi.json", "tree.xml"
 _XML = "text/xml"
 _MEDIA_TYPES = (_XML, "application/xml", "application/soap+xml")
 
@@ -105,7 +107,20 @@ class ImpexFront:
         async def show(request: Request) -> Response:
             return Response(shown, media_type="text/html")
 
+        async def show_tree(request: Request) -> Response:
+            resources = await context.work(context.registry.all)
+            now = np.datetime64("now").astype("datetime64[ns]")
+            return Response(tree(context.settings.node, resources, now), media_type=_XML)
+
+        paths = [f"{self.prefix}/{dialect.name}.wsdl" for dialect in self._dialects]
+        configured = configuration(context.settings.node, paths, f"{self.prefix}/{_TREE}")
+
+        async def configure(request: Request) -> Response:
+            return Response(configured, media_type=_XML)
+
         return [
+            Route(f"/{_TREE}", show_tree, methods=["GET"]),
+            Route("/configuration.xml", configure, methods=["GET"]),
             Route(f"/{_OPENAPI}", describe, methods=["GET"]),
             Route(f"/{_REST}", show, methods=["GET"]),
         ]

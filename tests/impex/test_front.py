@@ -203,6 +203,8 @@ def test_dialects_are_chosen_by_name(context: Context) -> None:
         "/fmi",
         "/fmi.wsdl",
         "/rest/fmi/{operation}",
+        "/tree.xml",
+        "/configuration.xml",
         "/openapi.json",
         "/rest",
     ]
