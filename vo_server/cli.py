@@ -159,7 +159,7 @@ def fly(  # one a command-line option
     entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
     budget = settings.limits.budget()
     _keep_apart(trajectory, output)
-    read = _Reader(settings, registry, entry.resource, budget)
+    read = Reader(settings, registry, entry.resource, budget)
     path = read.trajectory(trajectory, "TRAJECTORY")
     names = sampling.parameter_names(entry.resource, variables, argument="variable")
     source = sampling.source_of(entry, "RESOURCE")
@@ -200,7 +200,7 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     entry = sampling.find_output(registry, resource, wanted, argument="RESOURCE")
     budget = settings.limits.budget()
     _keep_apart(seeds, output)
-    read = _Reader(settings, registry, entry.resource, budget)
+    read = Reader(settings, registry, entry.resource, budget)
     start = read.trajectory(seeds, "SEEDS")
     request = LineRequest(
         entry.resource,
@@ -253,7 +253,7 @@ def _registry(settings: "Settings") -> "Registry":
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """Reads positions for a resource from a file, a URL, or a served orbit."""
 
     settings: "Settings"

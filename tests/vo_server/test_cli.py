@@ -40,12 +40,17 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_resources_lists_what_is_served_and_what_is_not(folder: Path) -> None:
+    with (folder / "node.toml").open("a", encoding="utf-8") as node:
+        node.write('[[providers]]\nuse = "hc-cubes"\npath = "stray/*.hc"\n')
+    (folder / "stray").mkdir()
+    (folder / "stray/a.hc").write_bytes(b"no cube")
     done = _run(folder, "resources")
     assert done.returncode == 0
     assert f"output  {_RESOURCE}" in done.stdout
     assert "Density [1/m3]" in done.stdout
     assert "orbit   spase://VOSERVER/NumericalData/MEX/Orbit" in done.stdout
-    assert "refined" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+    refused = next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+    assert refused.endswith("there is no run.toml beside it")
 
 
 def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -> None:
@@ -128,3 +133,19 @@ def test_wrong_usage_is_2(folder: Path) -> None:
 
 def test_version(folder: Path) -> None:
     assert _run(folder, "--version").stdout.startswith("vo-server, version ")
+
+
+def test_rank(folder: Path, shared: Path) -> None:
+    orbit = str(shared / "data/trajectories/latmos_orbite_60sec.xml")
+    assert (
+        _run(folder, "fly", _RESOURCE, orbit, "--variable", "Ux", "-o", "seen.vot").returncode == 0
+    )
+    done = _run(folder, "rank", "seen.vot", "--variable", "Ux", "--body", "Mars", "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0].split()
+    assert first[:3] == ["1", _RESOURCE, "0"]
+    assert (folder / "kept" / "0001_H+.vot").is_file()
+    assert len(done.stdout.splitlines()) > 1
+    done = _run(folder, "rank", "seen.vot", "--variable", "Nothing")
+    assert done.returncode == 1
+    assert done.stderr == "vo-server: no output has Nothing\n"
