@@ -47,6 +47,24 @@ def gather(plan: Plan, values: Sequence[Values] | Variables, method: str = "line
     return result
 
 
+def masked_share(plan: Plan, values: Sequence[Values] | Variables) -> Floats:
+    """Tell how much of each trilinear value (V, n) would come from nodes that are NaN, 0 to 1.
+
+    Points outside and bad points are NaN. Raises ValueError as `gather` does.
+    """
+    variables = prepare(plan.grid, values)
+    result = np.empty((len(variables.values), len(plan.inside)))
+    for start in range(0, len(plan.inside), BLOCK):
+        block = slice(start, start + BLOCK)
+        part = plan.part(block)
+        weights, upper = _weights(part.fraction), part.upper()
+        for flat, row in zip(variables.flat, result[:, block], strict=True):
+            nodes = flat.at(flat.layout.corners(part.index, upper))
+            np.sum(weights, axis=0, where=np.isnan(nodes), out=row)
+    result[:, ~plan.inside] = np.nan
+    return result
+
+
 def _compiled(plan: Plan, variables: Variables, method: str, result: Floats) -> None:
     """Fill the rows of the variables that compiled kernels can read."""
     kernels = engine.kernels()

@@ -7,7 +7,6 @@ peer's, so that both meet the same load. A peer that is not installed is left ou
 import importlib
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.streamline import Lines, TraceLimits, trace
 from interpolation.vector import GridVector
-from tests.benchmarks.report import Row, write_rows
+from tests.benchmarks.report import Row, machine, write_rows
 
 _OUTPUT = Path("bench-core.json")
 _NODES, _VARIABLES = 300, 8
@@ -397,8 +396,7 @@ def main() -> None:
     if not engine.warm():
         sys.exit("numba is not installed")
     rows = [*Warm().rows(), *_lines(), *_particles(), *_cubic()]
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    write_rows(_OUTPUT, "The interpolation core, warm", machine, rows)
+    write_rows(_OUTPUT, "The interpolation core, warm", machine(), rows)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Report: rows of measurements, and the page of the documentation that is made of them."""
 
 import json
+import os
+import platform
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -30,13 +32,19 @@ class Row:
         return self.peer_seconds / self.seconds
 
 
-def write_rows(path: Path, title: str, machine: str, rows: list[Row], notes: str = "") -> None:
+def machine() -> str:
+    """Say where this runs."""
+    cores = os.cpu_count()
+    return f"{platform.machine()}, {cores} cores, Python {platform.python_version()}"
+
+
+def write_rows(path: Path, title: str, where: str, rows: list[Row], notes: str = "") -> None:
     """Print rows, write them to a file, and make the page of all such files anew."""
     for row in rows:
         wanted = "" if row.target is None else f"   wanted {row.target:.2g}"
         print(f"{row.what:34} {row.ours:20} {row.ratio:8.2f} x {row.peer}{wanted}")
     content = {
-        "title": title, "machine": machine, "notes": notes, "rows": [asdict(row) for row in rows],
+        "title": title, "machine": where, "notes": notes, "rows": [asdict(row) for row in rows],
     }  # fmt: skip
     path.write_text(json.dumps(content, indent=2), encoding="utf-8")
     write_page(path.parent)

@@ -1,4 +1,5 @@
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import RegularGridInterpolator
 
-from interpolation.gather import BLOCK, gather
+from interpolation.gather import BLOCK, gather, masked_share
+from interpolation.gather import METHODS as ALL_METHODS
 from interpolation.locate import locate
 from interpolation.rectilinear import Grid
 
@@ -258,3 +260,62 @@ def test_a_variable_that_does_not_fit_is_refused(values: Values, fault: str) -> 
     grid = Grid(np.arange(2.0), np.arange(2.0), np.arange(2.0))
     with pytest.raises(ValueError, match=fault):
         gather(locate(grid, np.ones((1, 3))), [values], "linear")
+
+
+def test_the_share_of_masked_nodes() -> None:
+    axis = np.arange(5.0)
+    grid = Grid(axis, axis[::-1], axis)
+    values = np.ones(grid.shape)
+    values[2, 2, 2] = np.nan
+    points = [[2.0, 2.0, 2.0], [1.75, 2.0, 2.0], [1.5, 2.5, 2.5], [3.5, 3.5, 3.5], [9.0, 0, 0]]
+    shares = masked_share(locate(grid, points), [values, np.ones(grid.shape)])
+    np.testing.assert_allclose(shares[0], [1, 0.75, 0.125, 0, np.nan])
+    np.testing.assert_allclose(shares[1], [0, 0, 0, 0, np.nan])
+    many = np.random.default_rng(0).uniform(0, 4, size=(BLOCK + 10, 3))
+    plan = locate(grid, many)
+    exact = gather(plan, [np.isnan(values).astype(float)], "linear")
+    np.testing.assert_allclose(masked_share(plan, [values]), exact, atol=1e-15)
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    st.integers(0, 2**32),
+    st.permutations(range(3)),
+    st.tuples(*[st.booleans()] * 3),
+    st.sampled_from(["linear", "nearest", "nearest-cell", "corner-averaged", "cubic"]),
+)
+def test_turning_and_exchanging_axes_changes_no_value(
+    seed: int, order: list[int], flips: tuple[bool, bool, bool], method: str
+) -> None:
+    random = np.random.default_rng(seed)
+    axes = [np.cumsum(random.uniform(0.5, 1.5, size=random.integers(4, 9))) for _ in range(3)]
+    values = random.normal(size=[len(axis) for axis in axes])
+    grid = Grid(axes[0], axes[1], axes[2])
+    points = random.uniform(grid.lower - 0.2, grid.upper + 0.2, size=(60, 3))
+    straight = gather(locate(grid, points), [values], method)[0]
+    turned = [axis[::-1] if flip else axis for axis, flip in zip(axes, flips, strict=True)]
+    steps = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
+    moved = Grid(*(turned[axis] for axis in order))
+    found = gather(locate(moved, points[:, order]), [values[steps].transpose(order)], method)[0]
+    # Sums in another order differ in the last digits.
+    np.testing.assert_allclose(found, straight, rtol=1e-11, atol=1e-11)
+
+
+def test_threads_change_no_bit() -> None:
+    random = np.random.default_rng(8)
+    axis = np.cumsum(random.uniform(0.5, 1.5, size=40))
+    grid = Grid(axis, axis, axis)
+    variables = [random.normal(size=grid.shape).astype("f4") for _ in range(3)]
+    points = random.uniform(grid.lower, grid.upper, size=(20_000, 3))
+    whole = gather(locate(grid, points), variables, "linear")
+    with ThreadPoolExecutor(4) as threads:
+        parts = threads.map(
+            lambda part: gather(locate(grid, part), variables, "linear"), np.array_split(points, 16)
+        )
+        np.testing.assert_array_equal(np.concatenate(list(parts), axis=1), whole)
+
+
+def test_a_method_that_is_none_names_those_there_are() -> None:
+    plan = locate(Grid(np.arange(5.0), np.arange(5.0), np.arange(5.0)), [[1.0, 1.0, 1.0]])
+    with pytest.raises(ValueError, match="one of " + ", ".join(ALL_METHODS)):
+        gather(plan, [np.ones((5, 5, 5))], "quintic")

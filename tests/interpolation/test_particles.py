@@ -248,3 +248,22 @@ def test_no_particles_have_no_tracks() -> None:
     tracks = push(Forces(uniform((0, 0, 1), (0, 0, 0))), none, PushLimits(5), domain=EVERYWHERE)
     assert tracks.points.shape == (0, 3)
     np.testing.assert_array_equal(tracks.offsets, [0])
+
+
+def test_a_harris_sheet_keeps_energy_and_momentum_along_itself() -> None:
+    """Bx = B0 tanh(z / L), no electric field: m vy + q Ay is kept, Ay = -B0 L ln cosh(z / L)."""
+    strength, width = 2e-8, 1e6
+    axis = np.linspace(-8e6, 8e6, 401)
+    grid = Grid(np.array([-1e9, 1e9]), np.array([-1e9, 1e9]), axis)
+    sheet = np.broadcast_to(strength * np.tanh(axis / width), grid.shape)
+    zero = np.zeros(grid.shape)
+    forces = Forces(GridVector.of(grid, [sheet, zero, zero, zero, zero, zero]))
+    ion = Particles.of([[0.0, 0, 3e5]], [[1e5, 2e5, 3e5]], PROTON, CHARGE, 0.05)
+    tracks = push(forces, ion, PushLimits(4_000, stride=4), domain=((-1e9,) * 3, (1e9, 1e9, 1e9)))
+    assert tracks.reasons[0] == EndReason.MAX_STEPS
+    speed = np.linalg.norm(tracks.velocities, axis=1)
+    np.testing.assert_allclose(speed, speed[0], rtol=1e-11)
+    potential = strength * width * np.log(np.cosh(tracks.points[:, 2] / width))
+    momentum = PROTON * tracks.velocities[:, 1] - CHARGE * potential
+    np.testing.assert_allclose(momentum, momentum[0], atol=2e-3 * PROTON * speed[0])
+    assert np.ptp(tracks.points[:, 2]) > 3e5

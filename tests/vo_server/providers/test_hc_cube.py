@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from interpolation.status import Status
 from vo_server.errors import BadFile
+from vo_server.field import GridField
 from vo_server.model.resource import Kind
 from vo_server.ports import Site
 from vo_server.providers.hc_cube import HcCubes
@@ -104,6 +105,36 @@ def test_real_run_equals_its_netcdf_export(shared: Path) -> None:
             expected = np.ma.filled(exported[name][:], np.nan)
             np.testing.assert_array_equal(values.astype(np.float32), expected)
         assert np.isnan(field.variables["Ux"].load()).sum() == 864
+
+
+def test_the_methods_of_fmis_tools_on_a_real_run(shared: Path) -> None:
+    """Values of cells, and means at their corners, equal their definitions."""
+    provider = HcCubes(CubeOptions(path="*.hc"), Site("VOSERVER", shared / "data/mars-hyb"))
+    output = next(r for r in provider.resources() if r.id.endswith("/H+"))
+    with provider.field(output, ["Bx"]) as field:
+        assert isinstance(field, GridField)
+        values, axes = field.variables["Bx"].load(), field.grid.axes
+        low, dx = np.array([axis[0] for axis in axes]), axes[0][1] - axes[0][0]
+        rng = np.random.default_rng(1)
+        points = rng.uniform(field.domain.lower, field.domain.upper, (300, 3))
+        cells = np.floor((points - low) / dx + 0.5).astype(int)
+        nearest, _ = field.sample(points, ["Bx"], "nearest-cell")
+        inside = np.linalg.norm(points, axis=1) >= (field.body.inner_boundary or 0.0)
+        np.testing.assert_array_equal(nearest[0][inside], values[tuple(cells[inside].T)])
+        averaged, _ = field.sample(points, ["Bx"], "corner-averaged")
+        for point, cell, found in zip(
+            points[inside], cells[inside], averaged[0][inside], strict=True
+        ):
+            across = (point - low) / dx + 0.5 - cell
+            corner = np.empty((2, 2, 2))
+            for o in np.ndindex(2, 2, 2):
+                around = tuple(
+                    slice(max(i - 1 + d, 0), i + d + 1) for i, d in zip(cell, o, strict=True)
+                )
+                corner[o] = values[around].mean()
+            for part in across:
+                corner = corner[0] * (1 - part) + corner[1] * part
+            assert found == pytest.approx(float(corner), rel=1e-9, abs=1e-20)
 
 
 def test_average_and_plasma_files_publish_what_they_can(shared: Path) -> None:
