@@ -3,21 +3,35 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vo_server.errors import BadArgument
-from vo_server.frames import transform
+from impex.particles import read_particles
+from vo_server.errors import BadArgument, excerpt
 from vo_server.model.parameter import vector_name
-from vo_server.model.request import Direction, LineRequest, Method
+from vo_server.model.request import CutRequest, Direction, LineRequest, Method, TrackRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box, Points
 from vo_server.model.trajectory import Trajectory
+from vo_server.sampling import in_frame
 
 METHODS: dict[str, Method] = {"Linear": "linear", "NearestGridPoint": "nearest"}
 FORMATS = {"VOTable": "votable", "netCDF": "netcdf", "ASCII": "ascii"}
+
+# Nanoseconds of a duration's parts behind the letter that ends each; before T, then behind it.
+_DURATION = re.compile(
+    r"P(?:(?P<Y>\d{1,6})Y)?(?:(?P<M>\d{1,6})M)?(?:(?P<W>\d{1,6})W)?(?:(?P<D>\d{1,6})D)?"
+    r"(?:T(?:(?P<h>\d{1,9})H)?(?:(?P<m>\d{1,9})M)?(?:(?P<s>\d{1,9}(?:\.\d{1,9})?)S)?)?",
+    re.ASCII,
+)
+_SECONDS = {"W": 604_800, "D": 86_400, "h": 3_600, "m": 60, "s": 1}
+_PLAIN = re.compile(r"\d{1,9}(?:\.\d{1,9})?", re.ASCII)
+
+_LONGEST = 100 * 366 * 86_400  # seconds
+
 _DIRECTIONS: dict[str, Direction] = {
     "Forward": "forward",
     "Backward": "backward",
@@ -38,6 +52,35 @@ def resource_id(text: str) -> str:
             argument="ResourceID",
         )
     return _OLD_ID.sub(_NEW_ID, text, count=1)
+
+
+def duration(text: str, *, argument: str) -> np.timedelta64:
+    """Read a duration of ISO 8601, or plain seconds; months and years have no length.
+
+    Raises BadArgument where it is none, zero, or of months or years.
+    """
+    match = _DURATION.fullmatch(text)
+    parts = {k: v for k, v in match.groupdict().items() if v} if match else {}
+    if _PLAIN.fullmatch(text):
+        parts = {"s": text}
+    if not parts or text.endswith("T"):
+        raise BadArgument(
+            f"{argument} {excerpt(text)} is no duration such as PT60S, and no number of seconds",
+            argument=argument,
+        )
+    if parts.keys() & {"Y", "M"}:
+        raise BadArgument(
+            f"{argument} {excerpt(text)} has years or months, whose length varies; give days or "
+            "less",
+            argument=argument,
+        )
+    seconds = sum(Decimal(value) * _SECONDS[unit] for unit, value in parts.items())
+    if not 0 < seconds < _LONGEST:
+        raise BadArgument(
+            f"{argument} must be more than zero and less than 100 years, got {excerpt(text)}",
+            argument=argument,
+        )
+    return np.timedelta64(int(seconds * 1_000_000_000), "ns")
 
 
 def line_quantity(variables: Sequence[str]) -> str | None:
@@ -65,8 +108,7 @@ def line_request(
 
     The default step is a quarter of the smallest grid step.
     """
-    region = _region(given["StopCondition_Region"])
-    radius = _length("StopCondition_Radius", given["StopCondition_Radius"], least=0.0)
+    region, radius = _stops(given)
     _refuse_outside(seeds, resource, region, radius)
     return LineRequest(
         resource,
@@ -78,6 +120,53 @@ def line_request(
         radius=radius or None,
         region=region,
     )
+
+
+def cut_request(
+    given: Mapping[str, Any], resource: Resource, names: tuple[str, ...], method: Method
+) -> CutRequest:
+    """Give the request for a plane; raises BadArgument naming what makes none."""
+    px, py, pz = given["PlanePoint"]
+    nx, ny, nz = given["PlaneNormalVector"]
+    if nx == ny == nz == 0.0:
+        raise BadArgument("PlaneNormalVector has no length", argument="PlaneNormalVector")
+    resolution = given["Resolution"]
+    if resolution is not None:
+        resolution = _length("Resolution", resolution, least=math.ulp(0.0))
+    return CutRequest(resource, names, (px, py, pz), (nx, ny, nz), resolution, method)
+
+
+def track_request(given: Mapping[str, Any], resource: Resource, starts: Trajectory) -> TrackRequest:
+    """Give the request for the tracks of the particles of a table.
+
+    Raises BadArgument naming the condition that makes no sense; BadTable and WrongUnit for columns
+    that are missing, or whose unit is.
+    """
+    region, radius = _stops(given)
+    _refuse_outside(starts, resource, region, radius)
+    step = given["StepSize"]
+    if step is not None:
+        step = _length("StepSize", step, least=math.ulp(0.0))
+    particles = read_particles(starts.table, argument="url_XYZ")
+    return TrackRequest(
+        resource,
+        starts,
+        particles.velocities,
+        particles.mass,
+        particles.charge,
+        direction=_DIRECTIONS[given["Direction"]],
+        step=step,
+        max_steps=given["MaxSteps"],
+        radius=radius or None,
+        region=region,
+    )
+
+
+def _stops(given: Mapping[str, Any]) -> tuple[Box | None, float]:
+    """Give the region and the radius that end lines and tracks, 0 for no radius."""
+    region = _region(given.get("StopCondition_Region", ()))
+    name = "StopCondition_Radius"
+    return region, _length(name, given.get(name, 0.0), least=0.0)
 
 
 def _step(given: float | None, resource: Resource) -> float:
@@ -118,7 +207,7 @@ def _refuse_outside(
     frame = resource.frame or seeds.frame
     positions = seeds.positions
     if frame is not None:
-        positions = transform(positions, seeds.frame, frame, argument="url_XYZ")
+        positions = in_frame(seeds, frame, argument="url_XYZ")
     boundary = (resource.body.inner_boundary if resource.body else None) or 0.0
     good = np.ones(len(positions), bool)
     for where, holds in (

@@ -42,7 +42,8 @@ class Parameter:
     least, most: how often it may come, None for any number; ref: whether it is a global element
     that types refer to, else a local one; declared: default in the published schema; fallback:
     what its absence, or an empty element, means here; count: items that a list must have, 0 for
-    any number; spread: whether the members of its record are understood beside it too.
+    any number; spread: whether the members of its record are understood beside it too; open:
+    whether values beyond those that its type enumerates are taken as well.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Parameter:
     fallback: str = ""
     count: int = 0
     spread: bool = False
+    open: bool = False
     aliases: tuple[str, ...] = ()
     note: str = ""
 
@@ -68,11 +70,14 @@ EMPTY = Record("", ())
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an operation answers: one bare element of a simple type."""
+    """What an operation answers: one bare element of a simple type.
+
+    type: None where the element is a whole VOTable instead.
+    """
 
     message: str
     element: str
-    type: SimpleType
+    type: SimpleType | None
     part: str = "parameters"
 
 
@@ -82,8 +87,8 @@ class Operation:
 
     element: body element of the request; action: SOAPAction as published; message, part: names
     of the request's message and of its part; request: type of the body element, EMPTY where
-    nothing is in it; aliases: further names of the body element; limit: bytes that a request may
-    have.
+    nothing is in it; method: what it does, its name where it is left out; aliases: further names
+    of the body element; limit: bytes that a request may have.
     """
 
     name: str
@@ -93,9 +98,15 @@ class Operation:
     reply: Reply
     request: Record = EMPTY
     part: str = "parameters"
+    method: str = ""
     aliases: tuple[str, ...] = ()
     limit: int = 256 * KIB
     note: str = ""
+
+    @property
+    def does(self) -> str:
+        """Name of the method that answers."""
+        return self.method or self.name
 
     def answers_to(self, element: str) -> bool:
         """Tell whether a body element of this local name asks for the operation."""
@@ -129,11 +140,17 @@ class Dialect:
     operations: tuple[Operation, ...]
     prefix: str = "ns1"
 
+    @property
+    def documents(self) -> bool:
+        """Whether an answer is a whole VOTable."""
+        return any(operation.reply.type is None for operation in self.operations)
+
     def simple_types(self) -> dict[SimpleType, None]:
         """Give every simple type in use, each after those it is made from."""
         found: dict[SimpleType, None] = {}
         for operation in self.operations:
             kinds = [p.type for p in operation.request.walk() if isinstance(p.type, SimpleType)]
-            for kind in (*kinds, operation.reply.type):
+            answered = [operation.reply.type] if operation.reply.type else []
+            for kind in (*kinds, *answered):
                 found |= dict.fromkeys(kind.lineage())
         return found

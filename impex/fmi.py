@@ -1,7 +1,24 @@
 """FMI's dialect: the service of the Finnish Meteorological Institute's simulation databases."""
 
+from dataclasses import replace
+
 from impex.dialect import KIB, Dialect, Operation, Parameter, Record, Reply
-from schemas.impex import DATA_TYPE, PARAMETER_KEY, RESOURCE_ID, UCD
+from impex.elements import (
+    PLANE,
+    POINTS,
+    RESOLUTION,
+    RESOURCE,
+    TIMES,
+    channels,
+    enumerated,
+    extra,
+    listed,
+    local,
+    optional,
+    spacecraft,
+    variable,
+)
+from schemas.impex import DATA_TYPE, REGION, UCD
 from schemas.simple_type import (
     ANY_URI,
     BOOLEAN,
@@ -11,65 +28,28 @@ from schemas.simple_type import (
     POSITIVE_INTEGER,
     STRING,
     TOKEN,
-    SimpleType,
 )
 
 NAMESPACE = "http://impex-fp7.fmi.fi"
 
-
-def _type(name: str, *values: str) -> SimpleType:
-    return SimpleType(name, NAMESPACE, base=STRING, values=values)
-
-
-def _list(name: str, items: SimpleType) -> SimpleType:
-    return SimpleType(name, NAMESPACE, items=items)
-
-
-def _optional(name: str, kind: SimpleType, note: str = "", fallback: str = "") -> Parameter:
-    return Parameter(name, kind, least=0, note=note, fallback=fallback)
-
-
-def _local(name: str, kind: SimpleType, note: str = "") -> Parameter:
-    return Parameter(name, kind, least=0, ref=False, note=note)
-
-
-def _extra(operation: str, *members: Parameter) -> Parameter:
-    return Parameter(
-        "extraParams",
-        Record(f"extraParams_{operation}", members),
-        least=0,
-        ref=False,
-        spread=True,
-        note="Further parameters; they are understood outside this element too.",
-    )
-
-
-_RESOURCE = Parameter(
-    "ResourceID",
-    RESOURCE_ID,
-    note="A NumericalOutput, or a SimulationRun of which exactly one output fits.",
+_SPACECRAFT = spacecraft(
+    NAMESPACE,
+    (
+        *("VEX", "MEX", "MGS", "MAVEN", "MESSENGER"),
+        *("CLUSTER1", "CLUSTER2", "CLUSTER3", "CLUSTER4", "GEOTAIL", "IMP-8", "POLAR"),
+    ),
 )
-_VARIABLE = _optional(
-    "Variable",
-    _list("Variable", PARAMETER_KEY),
-    "Parameters of the output, separated by blanks or commas; all of them when left out.",
-)
-_POINTS = Parameter(
-    "url_XYZ",
-    ANY_URI,
-    note="URL of a VOTable, netCDF or ASCII table with the columns X, Y, Z, each with its unit, "
-    "in the frame of the run. Further columns are carried through.",
-)
+_VARIABLE = variable(NAMESPACE)
 _INTERPOLATION = Parameter(
     "InterpolationMethod",
-    _type("enumInterpolation", "NearestGridPoint", "Linear"),
+    enumerated(NAMESPACE, "enumInterpolation", "NearestGridPoint", "Linear"),
     least=0,
     declared="Linear",
     fallback="Linear",
 )
 _OUTPUT = Parameter(
     "OutputFileType",
-    _type("OutputFormat", "netCDF", "VOTable", "ASCII"),
+    enumerated(NAMESPACE, "OutputFormat", "netCDF", "VOTable", "ASCII"),
     least=0,
     declared="netCDF",
     fallback="VOTable",
@@ -77,14 +57,21 @@ _OUTPUT = Parameter(
 )
 _DIRECTION = Parameter(
     "Direction",
-    _type("enumDirection", "Both", "Forward", "Backward"),
+    enumerated(NAMESPACE, "enumDirection", "Both", "Forward", "Backward"),
     least=0,
     declared="Forward",
     fallback="Forward",
 )
-_STEP = _optional("StepSize", DOUBLE, "Metres; a quarter of the smallest grid step when left out.")
-_STEPS = _optional("MaxSteps", POSITIVE_INTEGER, "Steps a line; 100 when left out.", "100")
-_RADIUS = _optional(
+_STEP = optional("StepSize", DOUBLE, "Metres; a quarter of the smallest grid step when left out.")
+_STEPS = optional("MaxSteps", POSITIVE_INTEGER, "Steps a line; 100 when left out.", "100")
+_TRACK_STEP = optional(
+    "StepSize",
+    DOUBLE,
+    "Metres that a particle goes in a step at its first speed; chosen from gyration and grid when "
+    "left out.",
+)
+_TRACK_STEPS = optional("MaxSteps", POSITIVE_INTEGER, "Steps a track; 200 when left out.", "200")
+_RADIUS = optional(
     "StopCondition_Radius",
     DOUBLE,
     "Metres from the centre of the body; lines end below it, and at the run's inner boundary. "
@@ -93,7 +80,7 @@ _RADIUS = _optional(
 )
 _REGION = Parameter(
     "StopCondition_Region",
-    _list("Region", FLOAT),
+    listed(NAMESPACE, "Region", FLOAT),
     least=0,
     count=6,
     note="Metres: xmin xmax ymin ymax zmin zmax; lines end outside it.",
@@ -101,19 +88,60 @@ _REGION = Parameter(
 _FIELD = Record(
     "VOTable_field",
     (
-        Parameter("data", _list("listOfValues", STRING), ref=False),
+        Parameter("data", listed(NAMESPACE, "listOfValues", STRING), ref=False),
         Parameter("name", TOKEN, ref=False),
-        _local("ID", ID),
-        _local("unit", TOKEN),
-        _local("datatype", DATA_TYPE),
-        _local("xtype", TOKEN),
-        _local("ucd", UCD),
-        _local("utype", STRING),
-        _local("description", STRING),
-        _local("arraysize", STRING),
+        local("ID", ID),
+        local("unit", TOKEN),
+        local("datatype", DATA_TYPE),
+        local("xtype", TOKEN),
+        local("ucd", UCD),
+        local("utype", STRING),
+        local("description", STRING),
+        local("arraysize", STRING),
+    ),
+)
+_PARTICLES = replace(
+    POINTS,
+    note="URL of a table with the columns X, Y, Z, Ux, Uy, Uz, Mass and Charge, each with its "
+    "unit, in the frame of the run.",
+)
+_SW_PARAMETER = Record(
+    "SW_parameter",
+    (
+        Parameter("value", DOUBLE, ref=False),
+        Parameter("weight", DOUBLE, least=0, ref=False, declared="1.0", fallback="1.0"),
+        local("scale", DOUBLE, "What differences are divided by; FMI's for the body if left out."),
+        local("function", STRING, "For SW_Function: an expression of the other names."),
+    ),
+)
+_WIND = Record(
+    "SW_parameter_list",
+    tuple(
+        Parameter(name, _SW_PARAMETER, least=0, ref=False)
+        for name in (
+            *("SW_Density", "SW_Utot", "SW_Temperature", "SW_Btot", "SW_Bx", "SW_By", "SW_Bz"),
+            *("Solar_F10.7", "SW_Function"),
+        )
     ),
 )
 _URL = Reply("Generic_Response", "anyURI", ANY_URI)
+
+
+def _ask(name: str, note: str, *members: Parameter) -> Operation:
+    """Give an operation get<name> that answers the URL of its result."""
+    return Operation(
+        name=f"get{name}",
+        element=f"get{name}",
+        action=name,
+        message=f"{name}_Request",
+        reply=_URL,
+        request=Record(name, members),
+        note=note,
+    )
+
+
+_VALUE_EXTRA = extra("getDataPointValue", _INTERPOLATION, _OUTPUT)
+_SPECTRA_EXTRA = extra("getDataPointSpectra", _INTERPOLATION, _OUTPUT, channels(NAMESPACE))
 
 FMI = Dialect(
     name="fmi",
@@ -126,57 +154,88 @@ FMI = Dialect(
     binding="Methods_FMISoapBinding",
     actor="FMI",
     operations=(
-        Operation(
-            name="getDataPointValue",
-            element="getDataPointValue",
-            action="DataPointValue",
-            message="DataPointValue_Request",
-            reply=_URL,
-            request=Record(
-                "DataPointValue",
-                (
-                    _RESOURCE,
-                    _VARIABLE,
-                    _POINTS,
-                    _extra("getDataPointValue", _INTERPOLATION, _OUTPUT),
-                ),
+        _ask(
+            "DataPointValue",
+            "Samples a simulation at the points of a table and answers the URL of the result.",
+            *(RESOURCE, _VARIABLE, POINTS, _VALUE_EXTRA),
+        ),
+        replace(
+            _ask(
+                "DataPointValueSpacecraft",
+                "Samples a simulation along a spacecraft's orbit and answers the result's URL.",
+                *(RESOURCE, _VARIABLE, _SPACECRAFT, *TIMES, _VALUE_EXTRA),
             ),
-            note="Samples a simulation at the points of a table and answers the URL of the result.",
+            aliases=("getDataPointValue_Spacecraft",),
+        ),
+        _ask(
+            "DataPointSpectra",
+            "Gives energy spectra at the points of a table.",
+            *(RESOURCE, POINTS, _SPECTRA_EXTRA),
+        ),
+        _ask(
+            "Surface",
+            "Samples a simulation on a plane and answers the URL of the result.",
+            *(RESOURCE, _VARIABLE, *PLANE),
+            extra("getSurface", RESOLUTION, _OUTPUT, _INTERPOLATION),
+        ),
+        replace(
+            _ask(
+                "DataPointSpectraSpacecraft",
+                "Gives energy spectra along a spacecraft's orbit.",
+                *(RESOURCE, _SPACECRAFT, *TIMES, _SPECTRA_EXTRA),
+            ),
+            aliases=("getDataPointSpectra_Spacecraft",),
+        ),
+        _ask(
+            "FieldLine",
+            "Traces magnetic lines (Variable Bx, By, Bz or Btot) or flow lines (Ux, Uy, Uz or "
+            "Utot) from the points of a table and answers the URL of the result.",
+            *(RESOURCE, _VARIABLE, POINTS),
+            extra("getFieldLine", _DIRECTION, _STEP, _STEPS, _RADIUS, _REGION, _OUTPUT),
+        ),
+        _ask(
+            "ParticleTrajectory",
+            "Follows charged particles through the fields of a simulation and answers the URL of "
+            "their tracks.",
+            *(RESOURCE, _PARTICLES),
+            extra(
+                "getParticleTrajectory",
+                *(_DIRECTION, _TRACK_STEP, _TRACK_STEPS, _RADIUS, _REGION),
+                *(_INTERPOLATION, _OUTPUT),
+            ),
         ),
         Operation(
-            name="getFieldLine",
-            element="getFieldLine",
-            action="FieldLine",
-            message="FieldLine_Request",
-            reply=_URL,
+            name="getMostRelevantRun",
+            element="getMostRelevantRun",
+            action="MostRelevantRun",
+            message="MostRelevantRun_Request",
+            reply=Reply("MostRelevantRun_Response", "json_string", STRING),
             request=Record(
-                "FieldLine",
+                "MostRelevantRun",
                 (
-                    _RESOURCE,
-                    _VARIABLE,
-                    _POINTS,
-                    _extra("getFieldLine", _DIRECTION, _STEP, _STEPS, _RADIUS, _REGION, _OUTPUT),
+                    Parameter("Object", REGION, open=True, note="The body of the runs."),
+                    Parameter(
+                        "RunCount",
+                        POSITIVE_INTEGER,
+                        least=0,
+                        declared="1",
+                        fallback="1",
+                        note="Runs to give, the best first.",
+                    ),
+                    Parameter("SW_parameters", _WIND, ref=False, note="The solar wind, in SI."),
                 ),
             ),
-            note="Traces magnetic lines (Variable Bx, By, Bz or Btot) or flow lines (Ux, Uy, Uz "
-            "or Utot) from the points of a table and answers the URL of the result.",
+            note="Ranks the runs of a body by how near their solar wind comes to that given.",
         ),
-        Operation(
-            name="getVOTableURL",
-            element="getVOTableURL",
-            action="VOTableURL",
-            message="VOTableURL_Request",
-            reply=_URL,
-            request=Record(
+        replace(
+            _ask(
                 "VOTableURL",
-                (
-                    _local("Table_name", STRING),
-                    _local("Description", STRING),
-                    Parameter("Fields", _FIELD, most=None, ref=False),
-                ),
+                "Stores columns as a VOTable and answers its URL, which serves as url_XYZ.",
+                local("Table_name", STRING),
+                local("Description", STRING),
+                Parameter("Fields", _FIELD, most=None, ref=False),
             ),
             limit=4096 * KIB,
-            note="Stores columns as a VOTable and answers its URL, which serves as url_XYZ.",
         ),
         Operation(
             name="isAlive",

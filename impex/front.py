@@ -1,10 +1,15 @@
 """Front: the IMPEx endpoints of a node; reads a request as far as it may and hands on bytes."""
 
 import asyncio
+import math
 from email.message import Message
 from functools import partial
+from importlib.metadata import version
 from pathlib import PurePosixPath
+from typing import Literal
 
+import numpy as np
+import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -13,21 +18,41 @@ from starlette.routing import Route
 from impex.dialect import Dialect
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
+from impex.latmos import LATMOS
+from impex.openapi import openapi
 from impex.operations import Operations
-from impex.page import example_call, page
+from impex.page import example_call, page, rest_page
+from impex.parity import Parity
+from impex.rest import answer, error, from_json, from_query, operation_named, request_of
 from impex.soap import SoapService
+from impex.tree import configuration, tree
 from impex.wsdl import wsdl
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
 from vo_server.model.resource import Kind
 from vo_server.ports import Service
 
-_DIALECTS = {dialect.name: dialect for dialect in (FMI,)}
+_DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
 _SECONDS = 30.0  # within which the body of a request must be here
 _HEARD_OUT = 2**24  # bytes up to which a body over the limit is read to its end
+_REST, _OPENAPI, _TREE = "rest", "openapi.json", "tree.xml"
 _XML = "text/xml"
 _MEDIA_TYPES = (_XML, "application/xml", "application/soap+xml")
+
+
+class ParityOptions(BaseModel):
+    """Parity of one dialect; see `impex.parity.Parity`."""
+
+    model_config = ConfigDict(extra="forbid")
+    outside: Literal[-999, 0] | None = None
+    linear: Literal["linear", "corner-averaged"] = "linear"
+    votable: Literal["1.4", "1.2"] = "1.4"
+
+    def parity(self) -> Parity:
+        """Give them as the methods take them."""
+        outside = math.nan if self.outside is None else float(self.outside)
+        return Parity(outside, self.linear, self.votable)
 
 
 class ImpexFront:
@@ -36,32 +61,69 @@ class ImpexFront:
     prefix = "/impex"
 
     class Options(BaseModel):
-        """What the node file may say; dialects: those served, by name."""
+        """What the node file may say.
+
+        dialects: those served, by name; parity: by dialect, what answers have as the service of
+        old had it.
+        """
 
         model_config = ConfigDict(extra="forbid")
         dialects: tuple[str, ...] = tuple(_DIALECTS)
+        parity: dict[str, ParityOptions] = {}
 
     def __init__(self, options: Options) -> None:
-        for name in options.dialects:
+        for name in (*options.dialects, *options.parity):
             if name not in _DIALECTS:
                 known = ", ".join(_DIALECTS)
                 raise BadArgument(
                     f"impex: no dialect {excerpt(name)}; there are: {known}", argument="dialects"
                 )
+        self._parity = {name: told.parity() for name, told in options.parity.items()}
         self._dialects = [_DIALECTS[name] for name in dict.fromkeys(options.dialects)]
 
     def routes(self, context: Context) -> list[Route]:
         """Give the routes of every dialect: its endpoint, and its description by name."""
-        handlers = Operations(context).handlers()
         routes = []
         for dialect in self._dialects:
+            handlers = Operations(context, self._parity.get(dialect.name)).handlers()
             address = context.url(f"{self.prefix}/{dialect.name}")
             endpoint = _Endpoint(dialect, SoapService(dialect, handlers), address, context)
             routes += [
                 Route(f"/{dialect.name}", endpoint.answer, methods=["GET", "POST"]),
                 Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
             ]
-        return routes
+            routes += endpoint.rest(dialect)
+        return [*routes, *self._descriptions(context)]
+
+    def _descriptions(self, context: Context) -> list[Route]:
+        """Give the routes of what describes all REST services."""
+        address, description = (context.url(f"{self.prefix}/{p}") for p in ("rest", _OPENAPI))
+        told = orjson.dumps(openapi(self._dialects, address, version("vo-server")))
+        shown = rest_page(self._dialects, address, description)
+
+        async def describe(request: Request) -> Response:
+            return Response(told, media_type="application/json")
+
+        async def show(request: Request) -> Response:
+            return Response(shown, media_type="text/html")
+
+        async def show_tree(request: Request) -> Response:
+            resources = await context.work(context.registry.all)
+            now = np.datetime64("now").astype("datetime64[ns]")
+            return Response(tree(context.settings.node, resources, now), media_type=_XML)
+
+        paths = [f"{self.prefix}/{dialect.name}.wsdl" for dialect in self._dialects]
+        configured = configuration(context.settings.node, paths, f"{self.prefix}/{_TREE}")
+
+        async def configure(request: Request) -> Response:
+            return Response(configured, media_type=_XML)
+
+        return [
+            Route(f"/{_TREE}", show_tree, methods=["GET"]),
+            Route("/configuration.xml", configure, methods=["GET"]),
+            Route(f"/{_OPENAPI}", describe, methods=["GET"]),
+            Route(f"/{_REST}", show, methods=["GET"]),
+        ]
 
     def services(self, context: Context) -> list[Service]:
         """Give the endpoint of every dialect, with a call of the first output served."""
@@ -75,10 +137,13 @@ class ImpexFront:
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""
-        name = "" if request is None else PurePosixPath(request.url.path).stem
-        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
         late = isinstance(refusal, _Late)
         headers = {"Connection": "close"} if late else {}  # what is still to come is not awaited
+        if request is not None and f"{self.prefix}/{_REST}/" in request.url.path:
+            content, status = error(refusal)
+            return Response(content, status, headers, "application/json")
+        name = "" if request is None else PurePosixPath(request.url.path).stem
+        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
         return Response(fault(refusal, actor), STATUS, headers, _XML)
 
 
@@ -109,6 +174,30 @@ class _Endpoint:
         action = request.headers.get("soapaction", "")
         work = partial(self._service.answer, content, charset, action)
         return Response(await self._context.work(work), media_type=_XML)
+
+    def rest(self, dialect: Dialect) -> list[Route]:
+        """Give the route of the dialect's operations as JSON."""
+
+        async def call(request: Request) -> Response:
+            operation = operation_named(dialect, request.path_params["operation"])
+            if request.method == "POST":
+                content = await self._receive(request)
+                if len(content) > operation.limit:
+                    raise TooMuch(
+                        f"the request is larger than the limit of {operation.name}, "
+                        f"{operation.limit} bytes"
+                    )
+                elements = from_json(content)
+            else:
+                elements = from_query(request.query_params.multi_items())
+
+            def work() -> tuple[bytes, str]:
+                return answer(self._service, request_of(dialect, operation, elements))
+
+            told, media_type = await self._context.work(work)
+            return Response(told, media_type=media_type)
+
+        return [Route(f"/{_REST}/{dialect.name}/{{operation}}", call, methods=["GET", "POST"])]
 
     async def describe(self, request: Request) -> Response:
         """Give the service description."""

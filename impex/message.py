@@ -32,7 +32,9 @@ def _is_number(text: str) -> bool:
 _LEXICAL: dict[str, tuple[Callable[[str], object], str]] = {
     "anyURI": (re.compile(r"\S+").fullmatch, "a URL without blanks"),
     "boolean": (re.compile(r"true|false|0|1").fullmatch, "true or false"),
+    "dateTime": (re.compile(r"[0-9T:.Z+-]{8,40}").fullmatch, "an ISO 8601 time"),
     "double": (_is_number, "a finite number"),
+    "duration": (re.compile(r"[0-9A-Z.+-]{1,60}").fullmatch, "an ISO 8601 duration or seconds"),
     "float": (_is_number, "a finite number"),
     "ID": (re.compile(r"[^\W\d][\w.-]*").fullmatch, "a name of letters, digits, '_', '-', '.'"),
     "NMTOKEN": (re.compile(r"[\w.:-]+").fullmatch, "a word"),
@@ -188,12 +190,12 @@ def _checked(parameter: Parameter, kind: SimpleType, text: str) -> str:
         )
     if kind.values:
         spelled = {value.casefold(): value for value in kind.values}
-        if text.casefold() not in spelled:
+        if text.casefold() not in spelled and not parameter.open:
             raise BadArgument(
                 f"{parameter.name} {excerpt(text)} is not one of {', '.join(kind.values)}",
                 argument=parameter.name,
             )
-        return spelled[text.casefold()]
+        return spelled.get(text.casefold(), text)
     fits, words = _LEXICAL.get(kind.root, (bool, "text"))
     if not fits(text):
         raise BadArgument(

@@ -1,5 +1,6 @@
 """Page: what people see who open the address of a service in a browser."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lxml import etree
@@ -33,6 +34,31 @@ def page(dialect: Dialect, address: str) -> bytes:
     )
     _add(body, "p", "From Python with zeep:")
     _add(body, "pre", f"zeep.Client('{address}.wsdl').service.{alive.name}()")
+    return etree.tostring(
+        html, method="html", doctype="<!DOCTYPE html>", encoding="UTF-8", pretty_print=True
+    )
+
+
+def rest_page(dialects: Sequence[Dialect], address: str, description: str) -> bytes:
+    """Give the HTML page of the REST services below `address`; description: URL of theirs."""
+    html = etree.Element("html", lang="en")
+    head = _add(html, "head")
+    _add(head, "meta", charset="utf-8")
+    _add(head, "title", "IMPEx services over REST")
+    body = _add(html, "body")
+    _add(body, "h1", "IMPEx services over REST")
+    told = _add(
+        body, "p", "GET with a query, or POST a JSON object; answers are JSON. Described by "
+    )
+    _add(told, "a", description, href=description).tail = " (OpenAPI 3.1)."
+    for dialect in dialects:
+        _add(body, "h2", dialect.title)
+        for operation in dialect.operations:
+            url = f"{address}/{dialect.name}/{operation.name}"
+            _add(body, "h3", operation.name)
+            _add(body, "p", operation.note)
+            _add(_add(body, "p"), "code", url)
+            _add_parameters(body, Record("", tuple(operation.request.flat())))
     return etree.tostring(
         html, method="html", doctype="<!DOCTYPE html>", encoding="UTF-8", pretty_print=True
     )

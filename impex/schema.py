@@ -9,13 +9,14 @@ from typing import Any
 from lxml import etree
 
 from impex.dialect import Dialect, Operation, Parameter, Record
-from schemas.impex import PREFIXES
+from schemas.impex import PREFIXES, VOTABLE
 from schemas.simple_type import XS, SimpleType
 
 
 def prefixes(dialect: Dialect) -> dict[str, str]:
     """Give the prefixes that the schemas of a dialect use; `tns` is its own namespace."""
     used = {kind.namespace for kind in dialect.simple_types()}
+    used |= {VOTABLE} if dialect.documents else set()
     borrowed = {prefix: uri for prefix, uri in PREFIXES.items() if uri in used}
     return {"xs": XS, "tns": dialect.namespace, **borrowed}
 
@@ -45,7 +46,10 @@ class _Writer:
     def borrowed(self, parent: Any) -> None:
         """Write a schema for each namespace that types are borrowed from."""
         for namespace in self._foreign:
-            self._simple_types(self._schema(parent, namespace), namespace)
+            schema = self._schema(parent, namespace)
+            self._simple_types(schema, namespace)
+            if namespace == VOTABLE and self._dialect.documents:
+                self._document(schema)
 
     def own(self, parent: Any) -> None:
         """Write the dialect's schema: simple types, global elements, then the messages."""
@@ -60,13 +64,21 @@ class _Writer:
         for operation in dialect.operations:
             self._request(schema, operation)
             reply = operation.reply
-            if self._new(reply.element):
+            if reply.type is not None and self._new(reply.element):
                 add(schema, XS, "element", name=reply.element, type=self._name(reply.type))
 
     def _schema(self, parent: Any, namespace: str) -> Any:
         return add(
             parent, XS, "schema", targetNamespace=namespace, elementFormDefault="unqualified"
         )
+
+    def _document(self, schema: Any) -> None:
+        """Declare a VOTable whose content clients take as it comes."""
+        kind = add(add(schema, XS, "element", name="VOTABLE"), XS, "complexType")
+        lax = {"processContents": "lax"}
+        sequence = add(kind, XS, "sequence")
+        add(sequence, XS, "any", minOccurs="0", maxOccurs="unbounded", **lax)
+        add(kind, XS, "anyAttribute", **lax)
 
     def _new(self, name: str) -> bool:
         """Tell whether something is to be written for the first time."""

@@ -14,7 +14,7 @@ from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.envelope import SOAP, read_body
 from impex.message import Request, Values, read_request
 from impex.spyne_import import importing_spyne
-from schemas.simple_type import SimpleType
+from schemas.simple_type import STRING, SimpleType
 from vo_server.errors import BadArgument, TooMuch
 
 with importing_spyne():
@@ -24,7 +24,8 @@ with importing_spyne():
     from spyne.protocol.soap import Soap11
     from spyne.server import ServerBase
 
-# Gives the answer to the typed values of a request; optional ones that are absent are None.
+# Gives the answer to the typed values of a request; optional ones that are absent are None. An
+# answer that is a whole VOTable is given as its bytes.
 Handler = Callable[[Mapping[str, Any]], object]
 
 # Built-in types of XML Schema to spyne's; every other is text.
@@ -44,7 +45,7 @@ class SoapService:
 
     def __init__(self, dialect: Dialect, handlers: Mapping[str, Handler]) -> None:
         self._dialect = dialect
-        methods = {o.name: _method(o, handlers[o.name]) for o in dialect.operations}
+        methods = {o.name: _method(o, handlers[o.does]) for o in dialect.operations}
         application = Application(
             [type(dialect.service, (ServiceBase,), methods)],
             tns=dialect.namespace,
@@ -71,10 +72,15 @@ class SoapService:
                 f"the request has {len(content)} bytes; the limit of {request.operation.name} "
                 f"is {limit} bytes"
             )
-        return self._run(request)
+        return self._run(request, _Call())
 
-    def _run(self, request: Request) -> bytes:
+    def value(self, request: Request) -> object:
+        """Give what the handler answers, without an envelope; raises what it raises."""
         call = _Call()
+        self._run(request, call)
+        return call.result
+
+    def _run(self, request: Request, call: "_Call") -> bytes:
         context = MethodContext(self._server, MethodContext.SERVER)
         context.udc = call
         context.in_document = _envelope(self._dialect.namespace, request)
@@ -86,6 +92,8 @@ class SoapService:
             self._server.get_out_object(context)
             if call.error is not None:
                 raise call.error
+            if request.operation.reply.type is None:
+                return _around(context.out_object[0])
             self._server.get_out_string(context)
             return b"".join(context.out_string)
         finally:
@@ -97,14 +105,15 @@ class _Call:
 
     def __init__(self) -> None:
         self.error: Exception | None = None
+        self.result: object = None
 
     def run(self, handler: Handler, values: Mapping[str, Any]) -> object:
         """Give the handler's answer; what it raises is kept."""
         try:
-            return handler(values)
+            self.result = handler(values)
         except Exception as err:  # noqa: BLE001  # raised again behind spyne
             self.error = err
-            return None
+        return self.result
 
 
 class _Tree(Soap11):  # type: ignore[misc]  # spyne is untyped
@@ -120,7 +129,7 @@ def _method(operation: Operation, handler: Handler) -> Any:
     names = {
         "_in_message_name": operation.name,
         "_out_message_name": operation.reply.element,
-        "_returns": _primitive(operation.reply.type),
+        "_returns": _primitive(operation.reply.type or STRING),
     }
 
     def empty(context: Any) -> object:
@@ -162,6 +171,14 @@ def _envelope(namespace: str, request: Request) -> Any:
     return envelope
 
 
+def _around(document: bytes) -> bytes:
+    """Put a document of the node's own into an envelope."""
+    envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"SOAP-ENV": SOAP})
+    body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
+    body.append(etree.fromstring(document))
+    return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
+
+
 def _fill(parent: Any, values: Values) -> None:
     for name, value in values.items():
         if isinstance(value, list):
@@ -178,7 +195,8 @@ def _typed(message: Any, record: Record) -> dict[str, Any]:
     for parameter in record.flat():
         kind, value = parameter.type, getattr(message, parameter.name)
         if isinstance(kind, Record):
-            value = [_typed(member, kind) for member in value or ()]
+            members = value if parameter.many else [value]
+            value = [_typed(member, kind) for member in members or () if member is not None]
         elif kind.is_list:
             item = _ITEMS.get(kind.root, str)
             value = tuple(item(text) for text in (value or "").split())

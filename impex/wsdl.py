@@ -21,7 +21,7 @@ def wsdl(dialect: Dialect, address: str) -> bytes:
     add_schemas(add(root, WSDL, "types"), dialect)
     for name, (part, element) in _messages(dialect).items():
         message = add(root, WSDL, "message", name=name)
-        add(message, WSDL, "part", name=part, element=f"tns:{element}")
+        add(message, WSDL, "part", name=part, element=element)
     _add_port_type(root, dialect)
     _add_binding(root, dialect)
     service = add(root, WSDL, "service", name=dialect.service)
@@ -34,8 +34,10 @@ def _messages(dialect: Dialect) -> dict[str, tuple[str, str]]:
     """Give every message by name: its part, and the part's element."""
     messages: dict[str, tuple[str, str]] = {}
     for operation in dialect.operations:
-        messages[operation.message] = (operation.part, operation.element)
-        messages[operation.reply.message] = (operation.reply.part, operation.reply.element)
+        reply = operation.reply
+        messages[operation.message] = (operation.part, f"tns:{operation.element}")
+        prefix = "tns" if reply.type is not None else "vot"
+        messages[reply.message] = (reply.part, f"{prefix}:{reply.element}")
     return messages
 
 

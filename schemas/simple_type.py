@@ -49,7 +49,9 @@ class SimpleType:
 
 ANY_URI = SimpleType("anyURI")
 BOOLEAN = SimpleType("boolean")
+DATE_TIME = SimpleType("dateTime")
 DOUBLE = SimpleType("double")
+DURATION = SimpleType("duration")
 FLOAT = SimpleType("float")
 ID = SimpleType("ID")
 NMTOKEN = SimpleType("NMTOKEN")

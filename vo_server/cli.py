@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vo_server.settings import Settings
 
 _REFUSED = 1
+_SPACE = 3
 
 _config = click.option(
     "--config",
@@ -26,6 +27,12 @@ _config = click.option(
     default="node.toml",
     show_default=True,
     help="Node file.",
+)
+_method = click.option(
+    "--method",
+    type=click.Choice(["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]),
+    default="linear",
+    show_default=True,
 )
 _out = click.option(
     "-o",
@@ -136,12 +143,7 @@ def plugins() -> None:
 @_out
 @_config
 @click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
-@click.option(
-    "--method",
-    type=click.Choice(["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]),
-    default="linear",
-    show_default=True,
-)
+@_method
 def fly(  # one a command-line option
     resource: str,
     trajectory: str,
@@ -159,7 +161,7 @@ def fly(  # one a command-line option
     entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
     budget = settings.limits.budget()
     _keep_apart(trajectory, output)
-    read = _Reader(settings, registry, entry.resource, budget)
+    read = Reader(settings, registry, entry.resource, budget)
     path = read.trajectory(trajectory, "TRAJECTORY")
     names = sampling.parameter_names(entry.resource, variables, argument="variable")
     source = sampling.source_of(entry, "RESOURCE")
@@ -200,7 +202,7 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     entry = sampling.find_output(registry, resource, wanted, argument="RESOURCE")
     budget = settings.limits.budget()
     _keep_apart(seeds, output)
-    read = _Reader(settings, registry, entry.resource, budget)
+    read = Reader(settings, registry, entry.resource, budget)
     start = read.trajectory(seeds, "SEEDS")
     request = LineRequest(
         entry.resource,
@@ -216,6 +218,53 @@ def trace(  # noqa: PLR0913, PLR0917  # one a command-line option
     )
     source = sampling.source_of(entry, "RESOURCE")
     _write(output, lines.follow(request, source, budget, argument="SEEDS"), None)
+
+
+@cli.command()
+@click.argument("resource")
+@_out
+@_config
+@click.option("--point", required=True, help="A point of the plane: '0 km,0 km,1000 km'.")
+@click.option("--normal", required=True, help="Its normal in the run's frame: '0,0,1'.")
+@click.option("--resolution", help="Distance of the points, with unit [default: smallest cell].")
+@click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
+@_method
+def cut(  # noqa: PLR0913, PLR0917  # one a command-line option
+    resource: str,
+    output: Path,
+    config: Path,
+    point: str,
+    normal: str,
+    resolution: str | None,
+    variables: tuple[str, ...],
+    method: Any,
+) -> None:
+    """Sample RESOURCE on a plane."""
+    from vo_server import cuts, sampling, units
+    from vo_server.errors import BadArgument
+    from vo_server.model.request import CutRequest
+
+    settings = _settings(config)
+    registry = _registry(settings)
+    entry = sampling.find_output(registry, resource, variables, argument="RESOURCE")
+    lengths, numbers = point.split(","), normal.split(",")
+    if len(lengths) != _SPACE:
+        raise BadArgument("point wants three lengths, such as '0 km,0 km,1000 km'")
+    x, y, z = (units.quantity(length.strip(), "m", argument="point") for length in lengths)
+    try:
+        u, v, w = map(float, numbers)
+    except ValueError as err:
+        raise BadArgument("normal wants three numbers, such as '0,0,1'") from err
+    request = CutRequest(
+        entry.resource,
+        sampling.parameter_names(entry.resource, variables, argument="variable"),
+        (x, y, z),
+        (u, v, w),
+        None if resolution is None else units.quantity(resolution, "m", argument="resolution"),
+        method,
+    )
+    source = sampling.source_of(entry, "RESOURCE")
+    _write(output, cuts.cut(request, source, settings.limits.budget()), None)
 
 
 @cli.command()
@@ -253,7 +302,7 @@ def _registry(settings: "Settings") -> "Registry":
 
 
 @dataclass(frozen=True)
-class _Reader:
+class Reader:
     """Reads positions for a resource from a file, a URL, or a served orbit."""
 
     settings: "Settings"

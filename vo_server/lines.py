@@ -10,14 +10,13 @@ from interpolation.ends import Connectivity, EndReason, connectivity
 from interpolation.streamline import Lines, TraceLimits, Vector, trace
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
-from vo_server.frames import transform
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import LineRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, VectorField
-from vo_server.sampling import describe_input, describe_resource
+from vo_server.sampling import describe_input, describe_resource, in_frame
 
 _BLOCK = 16_384
 _SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
@@ -53,7 +52,7 @@ def follow(
     budget.allow("steps", request.max_steps)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-    points = transform(seeds.positions, seeds.frame, resource.frame, argument=argument)
+    points = in_frame(seeds, resource.frame, argument=argument)
     names = components(resource, request.quantity)
     with source.field(resource, names) as field:
         limits = _limits(request, resource)

@@ -32,13 +32,13 @@ def resampled(whole: Trajectory, step: np.timedelta64, interval: TimeInterval | 
     else:
         first = start
     times = np.arange(first, max(stop, first), step, dtype="datetime64[ns]")
-    positions = _cubic(known, whole.positions[order], times)
-    told = _cubic(known, np.asarray(whole.table.columns[1])[order], times)
+    positions = between(known, whole.positions[order], times)
+    told = between(known, np.asarray(whole.table.columns[1])[order], times)
     table = Table(whole.table.header, (times, told))
     return Trajectory(positions, whole.frame, table, whole.axes, times)
 
 
-def _cubic(
+def between(
     known: Times, values: "np.ndarray[tuple[int, int], np.dtype[np.float64]]", times: Times
 ) -> "np.ndarray[tuple[int, int], np.dtype[np.float64]]":
     """Give values (m, 3) at times by Lagrange's formula on four neighbours of each."""

@@ -13,10 +13,12 @@ from vo_server.frames import transform
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SampleRequest
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.space import Frame, Points
 from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import ErrorSource, Field, FieldSource
 from vo_server.registry import Entry, Registry
+from vo_server.roles import times
 
 _BLOCK = 16_384
 
@@ -86,7 +88,7 @@ def fly(
     budget.allow("points", len(trajectory), argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
-    points = transform(trajectory.positions, trajectory.frame, resource.frame, argument=argument)
+    points = in_frame(trajectory, resource.frame, argument=argument)
     with source.field(resource, request.names) as field:
         header = Header(
             (*trajectory.table.header.parameters, *_columns(field, request, trajectory)),
@@ -108,6 +110,15 @@ def fly(
                 columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def in_frame(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
+    """Give the positions of a trajectory in a frame; see `vo_server.frames.transform`."""
+    moments = trajectory.times
+    if moments is None and trajectory.frame not in (None, frame):
+        moments = times(trajectory.table, argument=argument)
+    given = trajectory.frame
+    return transform(trajectory.positions, given, frame, argument=argument, times=moments)
 
 
 def describe(request: SampleRequest) -> str:

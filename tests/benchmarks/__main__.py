@@ -17,7 +17,7 @@ import psutil
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from tests.benchmarks import hapi
+from tests.benchmarks import hapi, impex
 from tests.benchmarks.node import BenchNode, served
 from vo_server import plugins, sampling
 from vo_server.budget import Budget
@@ -140,6 +140,13 @@ def _parts(node: BenchNode, repeats: int) -> dict[str, tuple[float, float]]:
     }
 
 
+def _asking(node: BenchNode) -> Callable[[int], str]:
+    """Give what asks for 1,440 points, each time of another table."""
+    for i in range(120):
+        _write_orbit(node.orbits / f"asked-{i}.vot", _orbit(1440, 1000 + i))
+    return lambda i: node.call(RUN, f"{node.site}/asked-{i}.vot", _VARIABLES[:4])
+
+
 def main() -> None:
     """Measure, print and write."""
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as node:
@@ -147,12 +154,13 @@ def main() -> None:
         small = _whole(node, 1440, _VARIABLES[:4], 60)
         old = _whole(node, 200_000, _VARIABLES, 5)
         parts = _parts(node, 200)
+        services = impex.measure(node, _asking(node))
         series = hapi.measure(node, Path(folder))
     results = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "whole_100000x8": large, "whole_1440x4": small, "whole_200000x8": old,
         "parts_1440x4": {name: {"p50": p50, "p99": p99} for name, (p50, p99) in parts.items()},
-        "hapi": series,
+        "impex": services, "hapi": series,
     }  # fmt: skip
     _OUTPUT.write_text(json.dumps(results, indent=2), encoding="utf-8")
     for result in (large, small, old):
@@ -166,6 +174,7 @@ def main() -> None:
     for name, (p50, p99) in parts.items():
         print(f"1,440 x 4 {name:15} p50 {p50 * 1e3:7.2f} ms   p99 {p99 * 1e3:7.2f} ms")
     print(f"FMI's service took about 10 s for 200,000 points; ours {old['seconds']:.2f} s")
+    impex.show(services)
     hapi.show(series)
     print(f"written to {_OUTPUT}")
 

@@ -26,6 +26,13 @@ path = "{data}/*.hc"
 [[providers]]
 use = "netcdf-cubes"
 path = "{data}/*.nc"
+[[providers]]
+use = "orbit-files"
+path = "tables/latmos_orbite_60sec.xml"
+spacecraft = "MEX"
+body = "Mars"
+body_radius = "3390 km"
+frame = "MSO"
 [[fronts]]
 use = "impex"
 [[fronts]]

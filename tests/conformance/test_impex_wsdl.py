@@ -1,52 +1,69 @@
-"""FMI's description made from the table means what the published one means."""
+"""Descriptions made from the tables mean what the published ones mean."""
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from lxml import etree
 
-from impex.dialect import Dialect, Operation, Parameter, Record, Reply
+from impex.dialect import Dialect
 from impex.fmi import FMI
+from impex.latmos import LATMOS
 from impex.wsdl import wsdl
-from schemas.impex import IMPEX
-from schemas.simple_type import DOUBLE, FLOAT, POSITIVE_INTEGER, STRING, SimpleType
+from schemas.impex import VOTABLE
+from tests.dialects import SINP
 
 pytestmark = pytest.mark.conformance
 
 _WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
 _SOAP = "{http://schemas.xmlsoap.org/wsdl/soap/}"
 _XS = "{http://www.w3.org/2001/XMLSchema}"
-_TNS = "{http://impex-fp7.fmi.fi}"
+_ABSENT = "not there"
 _OURS = "http://node.test/impex/fmi"
 
 Meaning = dict[str, Any]
 
+
 # What differs on purpose: path to (published, ours). Beside these stands one difference that no
-# description tells: the published text says that OutputFileType defaults to netCDF, as ours does,
-# but absent or empty it means VOTable, as FMI's own server and document have it.
-_INTENDED: Meaning = {
-    "service/Methods_FMI/Methods_FMI/address": (
-        "http://impex-fp7.fmi.fi/ws/Methods_FMI.php",
-        _OURS,
-    ),
-    **{
-        f"element/{_TNS}{name}/any attribute": (None, "lax")
-        for name in ("getDataPointValue", "getFieldLine", "getVOTableURL")
-    },
-}
-_RELEVANT = ("getMostRelevantRun", "json_string")
-_NOT_BUILT = (
-    *_RELEVANT,
-    "getDataPointSpectra",
-    "getDataPointSpectraSpacecraft",
-    "getDataPointValueSpacecraft",
-    "getParticleTrajectory",
-    "getSurface",
-)
+# description tells: FMI's published text says that OutputFileType defaults to netCDF, as ours
+# does, but absent or empty it means VOTable, as FMI's own server and document have it.
+def _intended(dialect: Dialect, address: str) -> Meaning:
+    tns = f"{{{dialect.namespace}}}"
+    plain = ("list", f"{_XS}float")
+    service = f"service/{dialect.service}/{dialect.port}/address"
+    return {
+        service: (address, _OURS),
+        # Attributes that Axis 1 needs to see, lest it leave out the element around parameters.
+        **{
+            f"element/{tns}{operation.element}/any attribute": (_ABSENT, "lax")
+            for operation in dialect.operations
+            if operation.request.members
+        },
+        # A list that is restricted without a facet: zeep cannot load it, Axis 1 sends it wrongly.
+        **{
+            f"element/{tns}getSurface/{tns}{name}/type": ((plain, (), "restricted"), plain)
+            for name in ("PlanePoint", "PlaneNormalVector")
+        },
+    }
+
+
+_URL_PART = f"{_WSDL}output"
+_ANY = f"{{{VOTABLE}}}VOTABLE"
+
+
+def _latmos() -> Meaning:
+    """LATMOS answers parts that have a type; ours have an element of the part's name."""
+    tns = f"{{{LATMOS.namespace}}}"
+    urls = [o for o in LATMOS.operations if o.reply.element == "url_Param"]
+    typed = (f"{tns}Generic_Response", "url_Param", f"type {_XS}anyURI")
+    ours = (f"{tns}Generic_Response", "url_Param", f"{tns}url_Param")
+    return {
+        **_intended(LATMOS, "http://impex.latmos.ipsl.fr/IMPExWS.php"),
+        **{f"operation/{o.name}/{_URL_PART}": (typed, ours) for o in urls},
+        f"element/{tns}url_Param/default": (_ABSENT, None),
+        f"element/{tns}url_Param/type": (_ABSENT, f"{_XS}anyURI"),
+    }
 
 
 class Description:
@@ -76,9 +93,14 @@ class Description:
                 for way in operation.iter(f"{_WSDL}input", f"{_WSDL}output"):
                     message = _name(way, way.get("message"))
                     (part,) = messages[message]
+                    if part.get("element") is None:
+                        kind = f"type {_name(part, part.get('type'))}"
+                        yield f"{path}/{way.tag}", (message, part.get("name"), kind)
+                        continue
                     element = _name(part, part.get("element"))
                     yield f"{path}/{way.tag}", (message, part.get("name"), element)
-                    yield from self._element(f"element/{element}", element)
+                    if element != _ANY:  # what is in a VOTable is not ours to say
+                        yield from self._element(f"element/{element}", element)
         for binding in root.iter(f"{_WSDL}binding"):
             path = f"binding/{tns}{binding.get('name')}"
             yield f"{path}/type", _name(binding, binding.get("type"))
@@ -156,21 +178,17 @@ def _member(element: Any) -> tuple[str, bool]:
 
 def _differences(published: Meaning, ours: Meaning) -> Meaning:
     return {
-        path: (published.get(path), ours.get(path))
+        path: (published.get(path, _ABSENT), ours.get(path, _ABSENT))
         for path in {**published, **ours}
-        if published.get(path) != ours.get(path)
+        if published.get(path, _ABSENT) != ours.get(path, _ABSENT)
     }
 
 
-@pytest.fixture(scope="module")
-def published(shared: Path) -> Meaning:
-    """What FMI published, with its imports at the reference copies."""
+def _published(shared: Path, name: str, model: str) -> Meaning:
+    """What a service published, with its imports at the reference copies."""
     folder = shared / "standards/impex"
-    root = etree.parse(folder / "wsdl/FMI/Methods_FMI.wsdl").getroot()
-    imported = [
-        etree.parse(folder / "xsd" / name).getroot()
-        for name in ("impex-1_0_2.xsd", "VOTable-1.2.xsd")
-    ]
+    root = etree.parse(folder / "wsdl" / name).getroot()
+    imported = [etree.parse(folder / "xsd" / name).getroot() for name in (model, "VOTable-1.2.xsd")]
     return Description(root, [*root.iter(f"{_XS}schema"), *imported]).meaning()
 
 
@@ -179,93 +197,31 @@ def _ours(dialect: Dialect) -> Meaning:
     return Description(root, list(root.iter(f"{_XS}schema"))).meaning()
 
 
-def _without(differences: Meaning, names: tuple[str, ...]) -> Meaning:
-    """Leave out what belongs to operations that are not built; ours must not have it at all."""
-    pattern = re.compile(rf"[/}}]({'|'.join(map(re.escape, names))})(/|$)")
-    missing = {path for path in differences if pattern.search(path)}
-    assert missing
-    for path in missing:
-        assert differences[path][1] is None
-    return {path: pair for path, pair in differences.items() if path not in missing}
+def test_fmi_means_the_same_but_for_what_is_intended(shared: Path) -> None:
+    published = _published(shared, "FMI/Methods_FMI.wsdl", "impex-1_0_2.xsd")
+    address = "http://impex-fp7.fmi.fi/ws/Methods_FMI.php"
+    assert _differences(published, _ours(FMI)) == _intended(FMI, address)
 
 
-def test_same_meaning_but_for_what_is_intended(published: Meaning) -> None:
-    assert _without(_differences(published, _ours(FMI)), _NOT_BUILT) == _INTENDED
+def test_latmos_means_the_same_but_for_what_is_intended(shared: Path) -> None:
+    published = _published(shared, "LATMOS/Methods_LATMOS.wsdl", "impex-1_0_1.xsd")
+    assert _differences(published, _ours(LATMOS)) == _latmos()
+
+
+def test_another_service_is_a_table(shared: Path) -> None:
+    published = _published(shared, "SINP/SINP_methods.wsdl", "impex-1_0_2.xsd")
+    address = "http://smdc.sinp.msu.ru/impex/SINPWebServiceServer.php"
+    differences = _differences(published, _ours(SINP))
+    served = {
+        path: pair
+        for path, pair in differences.items()
+        if pair[1] is not _ABSENT  # the operations that are in no table yet
+    }
+    assert served == {
+        f"service/{SINP.service}/{SINP.port}/address": (address, _OURS),
+    }
 
 
 def test_output_file_type_is_declared_as_published_and_means_votable() -> None:
     (kind,) = {p for o in FMI.operations for p in o.request.walk() if p.name == "OutputFileType"}
     assert (kind.declared, kind.fallback) == ("netCDF", "VOTable")
-
-
-def test_the_table_carries_the_harder_operations_too(published: Meaning, shared: Path) -> None:
-    """Planes, whose published type restricts a list, and records with defaults of their own."""
-    dialect = replace(FMI, operations=(*FMI.operations, _surface(), _relevant(shared)))
-    intended = dict(_INTENDED)
-    for name in ("PlanePoint", "PlaneNormalVector"):
-        path = f"element/{_TNS}getSurface/{_TNS}{name}/type"
-        plain = ("list", f"{_XS}float")
-        intended[path] = ((plain, (), "restricted"), plain)
-    for name in ("getSurface", "getMostRelevantRun"):
-        intended[f"element/{_TNS}{name}/any attribute"] = (None, "lax")
-    left = tuple(name for name in _NOT_BUILT if name not in ("getSurface", *_RELEVANT))
-    assert _without(_differences(published, _ours(dialect)), left) == intended
-
-
-def _surface() -> Operation:
-    lines = next(o for o in FMI.operations if o.name == "getFieldLine")
-    values = next(o for o in FMI.operations if o.name == "getDataPointValue")
-    resource, variable = lines.request.members[:2]
-    interpolation, output = values.request.members[3].type.members  # type: ignore[union-attr]
-    planes = [
-        Parameter(name, SimpleType(name, IMPEX, items=FLOAT), count=3)
-        for name in ("PlanePoint", "PlaneNormalVector")
-    ]
-    extra = (Parameter("Resolution", DOUBLE, least=0), output, interpolation)
-    record = Record("extraParams_getSurface", extra)
-    more = Parameter("extraParams", record, least=0, ref=False, spread=True)
-    return replace(
-        lines,
-        name="getSurface",
-        element="getSurface",
-        action="Surface",
-        message="Surface_Request",
-        request=Record("Surface", (resource, variable, *planes, more)),
-    )
-
-
-def _relevant(shared: Path) -> Operation:
-    schema = etree.parse(shared / "standards/impex/xsd/impex-1_0_2.xsd")
-    regions = schema.find(f".//{_XS}simpleType[@name='enumRegion']")
-    assert regions is not None
-    values = tuple(str(value.get("value")) for value in regions.iter(f"{_XS}enumeration"))
-    region = SimpleType("enumRegion", IMPEX, base=STRING, values=values)
-    value = Record(
-        "SW_parameter",
-        (
-            Parameter("value", DOUBLE, ref=False),
-            Parameter("weight", DOUBLE, least=0, ref=False, declared="1.0"),
-            Parameter("scale", DOUBLE, least=0, ref=False),
-            Parameter("function", STRING, least=0, ref=False),
-        ),
-    )
-    words = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz")
-    names = (*(f"SW_{word}" for word in words), "Solar_F10.7", "SW_Function")
-    wind = Record(
-        "SW_parameter_list", tuple(Parameter(n, value, least=0, ref=False) for n in names)
-    )
-    return Operation(
-        name="getMostRelevantRun",
-        element="getMostRelevantRun",
-        action="MostRelevantRun",
-        message="MostRelevantRun_Request",
-        reply=Reply("MostRelevantRun_Response", "json_string", STRING),
-        request=Record(
-            "MostRelevantRun",
-            (
-                Parameter("Object", region),
-                Parameter("RunCount", POSITIVE_INTEGER, least=0, declared="1"),
-                Parameter("SW_parameters", wind, ref=False),
-            ),
-        ),
-    )

@@ -10,7 +10,9 @@ from impex.dialect import Dialect, Operation, Parameter, Record, Reply
 from impex.envelope import Element, read_body
 from schemas.impex import RESOURCE_ID
 from schemas.simple_type import ANY_URI, BOOLEAN
+from tests.impex.stand_in import StandIn
 from vo_server.context import Context
+from vo_server.registry import Registry
 from vo_server.settings import Settings, load
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -119,3 +121,10 @@ def context(settings: Settings) -> Iterator[Context]:
     context = Context(settings, Event())
     yield context
     context.close()
+
+
+@pytest.fixture
+def flow(context: Context) -> Context:
+    """Give a node that serves a uniform wind around Mars and an orbit through it."""
+    context.registry = Registry([StandIn()])
+    return context

@@ -24,6 +24,7 @@ Message = dict[str, Any]
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _FMI = "/impex/fmi"
+_DIPOLE = "spase://MyLab/NumericalOutput/Dipole"
 
 
 @pytest.fixture
@@ -199,8 +200,16 @@ def test_contract(context: Context) -> None:
 
 def test_dialects_are_chosen_by_name(context: Context) -> None:
     front = ImpexFront(ImpexFront.Options(dialects=("fmi", "fmi")))
-    assert [route.path for route in front.routes(context)] == ["/fmi", "/fmi.wsdl"]
-    with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi"):
+    assert [route.path for route in front.routes(context)] == [
+        "/fmi",
+        "/fmi.wsdl",
+        "/rest/fmi/{operation}",
+        "/tree.xml",
+        "/configuration.xml",
+        "/openapi.json",
+        "/rest",
+    ]
+    with pytest.raises(BadArgument, match="no dialect 'klingon'; there are: fmi, latmos"):
         ImpexFront(ImpexFront.Options(dialects=("klingon",)))
 
 
@@ -221,3 +230,35 @@ def test_another_dialect_has_an_endpoint_of_its_own(
         assert b'location="http://node.test/impex/latmos"' in answer.content
         answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
         assert b"<ns1:boolean>true</ns1:boolean>" in answer.content
+
+
+def test_parity_is_told_by_dialect(settings: Settings, wrap: Wrap) -> None:
+    told = Plugin(use="impex", parity={"fmi": {"outside": -999, "votable": "1.2"}})
+    settings = settings.model_copy(update={"fronts": (told,)})
+    columns = "".join(
+        f"<Fields><data>{data}</data><name>{name}</name><unit>m</unit></Fields>"
+        for name, data in (("X", "5e6 9e9"), ("Y", "0 0"), ("Z", "0 0"))
+    )
+    with TestClient(build(settings), base_url="http://node.test") as client:
+
+        def ask(dialect: str, operation: str, content: str) -> str:
+            request = wrap(f"<{operation}>{content}</{operation}>")
+            answer = client.post(f"/impex/{dialect}", content=request, headers=_XML)
+            assert answer.status_code == 200, answer.text
+            (body,) = etree.fromstring(answer.content).iterchildren("{*}Body")
+            return client.get(str(body[0].text)).text
+
+        table = client.post(_FMI, content=wrap(f"<getVOTableURL>{columns}</getVOTableURL>"),
+                            headers=_XML)  # fmt: skip
+        url = etree.fromstring(table.content).findtext(".//{*}anyURI")
+        call = f"<ResourceID>{_DIPOLE}</ResourceID><url_XYZ>{url}</url_XYZ>"
+        old, new = (ask(name, "getDataPointValue", call) for name in ("fmi", "latmos"))
+    assert 'version="1.2"' in old
+    assert "<TD>-999.0</TD>" in old
+    assert 'version="1.4"' in new
+    assert "<TD>NaN</TD>" in new
+
+
+def test_parity_of_a_dialect_that_is_none() -> None:
+    with pytest.raises(BadArgument, match="no dialect 'klingon'"):
+        ImpexFront(ImpexFront.Options.model_validate({"parity": {"klingon": {}}}))

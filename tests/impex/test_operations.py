@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from impex.fmi import FMI
+from impex.latmos import LATMOS
 from impex.operations import Operations
 from vo_server import plugins
 from vo_server.context import Context
@@ -109,12 +111,7 @@ def _exact() -> np.ndarray[Any, np.dtype[np.float64]]:
 
 def test_is_alive(operations: Operations) -> None:
     assert operations.is_alive({}) is True
-    assert set(operations.handlers()) == {
-        "getDataPointValue",
-        "getFieldLine",
-        "getVOTableURL",
-        "isAlive",
-    }
+    assert set(operations.handlers()) == {o.does for d in (FMI, LATMOS) for o in d.operations}
 
 
 def test_votable_of_a_flight(operations: Operations, context: Context, points: str) -> None:

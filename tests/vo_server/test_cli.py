@@ -40,12 +40,17 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_resources_lists_what_is_served_and_what_is_not(folder: Path) -> None:
+    with (folder / "node.toml").open("a", encoding="utf-8") as node:
+        node.write('[[providers]]\nuse = "hc-cubes"\npath = "stray/*.hc"\n')
+    (folder / "stray").mkdir()
+    (folder / "stray/a.hc").write_bytes(b"no cube")
     done = _run(folder, "resources")
     assert done.returncode == 0
     assert f"output  {_RESOURCE}" in done.stdout
     assert "Density [1/m3]" in done.stdout
     assert "orbit   spase://VOSERVER/NumericalData/MEX/Orbit" in done.stdout
-    assert "run.toml" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+    refused = next(x for x in done.stdout.splitlines() if x.startswith("refused"))
+    assert refused.endswith("there is no run.toml beside it")
 
 
 def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -> None:
@@ -128,3 +133,50 @@ def test_wrong_usage_is_2(folder: Path) -> None:
 
 def test_version(folder: Path) -> None:
     assert _run(folder, "--version").stdout.startswith("vo-server, version ")
+
+
+def test_rank(folder: Path, shared: Path) -> None:
+    orbit = str(shared / "data/trajectories/latmos_orbite_60sec.xml")
+    assert (
+        _run(folder, "fly", _RESOURCE, orbit, "--variable", "Ux", "-o", "seen.vot").returncode == 0
+    )
+    done = _run(folder, "rank", "seen.vot", "--variable", "Ux", "--body", "Mars", "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[0].split()
+    assert first[:3] == ["1", _RESOURCE, "0"]
+    assert (folder / "kept" / "0001_H+.vot").is_file()
+    assert len(done.stdout.splitlines()) > 1
+    done = _run(folder, "rank", "seen.vot", "--variable", "Nothing")
+    assert done.returncode == 1
+    assert done.stderr == "vo-server: no output has Nothing\n"
+
+
+def test_a_cut_is_a_grid_of_points_on_the_plane(folder: Path) -> None:
+    plane = ["--point", "0 km,0 km,1000 km", "--normal", "0,0,1", "--resolution", "2000 km"]
+    done = _run(folder, "cut", _RESOURCE, *plane, "--variable", "Btot", "-o", "cut.csv")
+    assert done.returncode == 0, done.stderr
+    lines = (folder / "cut.csv").read_text(encoding="utf-8").splitlines()
+    table = [text for text in lines if not text.startswith("#")]
+    rows = np.genfromtxt(table, delimiter=",", names=True)
+    assert rows.dtype.names is not None
+    assert set(np.unique(rows["Z_m"])) == {1e6}
+    assert len(rows) == len(np.unique(rows["X_m"])) * len(np.unique(rows["Y_m"]))
+    assert np.isfinite(rows["Btot_T"]).any()
+
+
+@pytest.mark.parametrize(
+    ("plane", "reason"),
+    [
+        (["--point", "0 km,0 km", "--normal", "0,0,1"], "three lengths"),
+        (["--point", "0 km,0 km,0 kg", "--normal", "0,0,1"], "kg"),
+        (["--point", "0 km,0 km,0 km", "--normal", "0,0"], "three numbers"),
+        (["--point", "0 km,0 km,0 km", "--normal", "0,0,0"], "no length"),
+        (["--point", "0 km,0 km,9e9 km", "--normal", "0,0,1"], "does not meet"),
+    ],
+)
+def test_impossible_planes_are_one_line(folder: Path, plane: list[str], reason: str) -> None:
+    done = _run(folder, "cut", _RESOURCE, *plane, "-o", "cut.csv")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert reason in done.stderr
+    assert not (folder / "cut.csv").exists()

@@ -3,12 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box
 from vo_server.model.time import TimeInterval
 from vo_server.model.trajectory import Trajectory
 
 Method = Literal["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]
+Corner = tuple[float, float, float]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -55,3 +59,53 @@ class LineRequest:
     radius: float | None = None
     region: Box | None = None
     tolerance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CutRequest:
+    """Sample the named parameters of an output on a plane.
+
+    point, normal: of the plane, in the run's frame; resolution: metres between the points, None
+    for the smallest step of the grid.
+    """
+
+    resource: Resource
+    names: tuple[str, ...]
+    point: Corner
+    normal: Corner
+    resolution: float | None = None
+    method: Method = "linear"
+
+
+@dataclass(frozen=True, slots=True)
+class SpectraRequest:
+    """Sample the energy spectra of an output along a trajectory.
+
+    channels: Ch0, Ch1, ... of the bins wanted, all where none is named.
+    """
+
+    resource: Resource
+    trajectory: Trajectory
+    channels: tuple[str, ...] = ()
+    method: Method = "nearest"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrackRequest:
+    """Follow charged particles through the fields of an output.
+
+    starts: where from; velocities (n, 3) in m/s, mass (n,) in kg and charge (n,) in C of each;
+    step: metres that a particle goes in a step at its first speed, None for a step that resolves
+    its gyration and the grid; radius, region: as in `LineRequest`.
+    """
+
+    resource: Resource
+    starts: Trajectory
+    velocities: NDArray[np.float64]
+    mass: NDArray[np.float64]
+    charge: NDArray[np.float64]
+    direction: Direction = "forward"
+    step: float | None = None
+    max_steps: int = 1000
+    radius: float | None = None
+    region: Box | None = None

@@ -19,6 +19,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """The solar wind that flows into a run.
+
+    density: 1/m3; speed: m/s; temperature: K; magnetic_field: T, x y z in the run's frame. What
+    nobody told is None.
+    """
+
+    density: float | None = None
+    speed: float | None = None
+    temperature: float | None = None
+    magnetic_field: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Resource:
     """A simulation model, a run, one of its outputs, an orbit, or a time series.
 
@@ -28,7 +42,8 @@ class Resource:
     smallest distance of its grid's nodes, metres, None where it has no grid; version: changes
     whenever the numbers behind it may have changed; source: where it comes from, for people;
     remarks: what an operator should know, such as a unit overridden by `run.toml`; series: what
-    only a time series has; around: name of an orbit's body, whose radius may not be told.
+    only a time series has; around: name of an orbit's body, whose radius may not be told;
+    spacecraft: whose orbit it is; conditions: the solar wind of a run.
     """
 
     id: str
@@ -48,6 +63,8 @@ class Resource:
     remarks: tuple[str, ...] = ()
     series: Series | None = None
     around: str | None = None
+    spacecraft: str | None = None
+    conditions: Conditions | None = None
 
 
 @dataclass(frozen=True, slots=True)

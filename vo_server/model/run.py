@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vo_server.errors import BadFile, Refusal
-from vo_server.units import quantity
+from vo_server.model.resource import Conditions
+from vo_server.units import BOLTZMANN, quantity
 
 RUN_FILE = "run.toml"
 _LONGEST_ID = 512
@@ -50,6 +51,16 @@ def _temperature(text: str) -> str:
     except ValueError:
         _quantity(text, "K")
     return text
+
+
+def _kelvin(text: str | None) -> float | None:
+    """Give a temperature, or the energy that stands for one, in kelvin."""
+    if text is None:
+        return None
+    try:
+        return _quantity(text, "J") / BOLTZMANN
+    except ValueError:
+        return _quantity(text, "K")
 
 
 def _above_zero(unit: str) -> AfterValidator:
@@ -128,6 +139,18 @@ class SolarWind(_Section):
     velocity: Annotated[str, _is("m/s")] | None = None
     temperature: Annotated[str, AfterValidator(_temperature)] | None = None
     magnetic_field: tuple[_Field, _Field, _Field] | None = None
+
+    def conditions(self) -> Conditions:
+        """Give them in SI units."""
+        density, speed = (
+            None if text is None else _quantity(text, unit)
+            for text, unit in ((self.density, "1/m3"), (self.velocity, "m/s"))
+        )
+        field = None
+        if self.magnetic_field is not None:
+            x, y, z = (_quantity(text, "T") for text in self.magnetic_field)
+            field = (x, y, z)
+        return Conditions(density, speed, _kelvin(self.temperature), field)
 
 
 class Run(_Section):

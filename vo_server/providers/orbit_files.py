@@ -167,6 +167,7 @@ class OrbitFiles:
             ),
             version=version,
             source=self._options.path,
+            spacecraft=self._options.spacecraft,
         )
 
 

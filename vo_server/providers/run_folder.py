@@ -230,5 +230,6 @@ def _ancestors(run: Run, output: Resource) -> tuple[Resource, Resource]:
         release_date=run.release_date,
         version=output.version,
         source=str(Path(output.source).parent / RUN_FILE),
+        conditions=run.solar_wind.conditions() if run.solar_wind else None,
     )
     return model, described

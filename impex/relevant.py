@@ -1,0 +1,87 @@
+"""Relevant runs: the solar wind of a request, and the ranked runs as the JSON that clients know."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from vo_server.errors import BadArgument
+from vo_server.model.resource import Kind, Resource
+from vo_server.ranking import Criterion, Ranked, criterion, rank
+from vo_server.registry import Registry
+
+_PREFIX = "SW_"
+_MOST = 1000  # runs of one answer
+
+
+def relevant_runs(given: Mapping[str, Any], registry: Registry) -> str:
+    """Give the JSON of the runs that come nearest.
+
+    Raises BadArgument naming the parameter that makes no sense, or that no value is given.
+    """
+    body = given["Object"].partition(".")[0]
+    wanted = _wanted(given)
+    criteria = [_criterion(name, body, values) for name, values in wanted.items()]
+    runs = [
+        run
+        for run in registry.all(Kind.RUN)
+        if run.body is not None and run.body.name.casefold() == body.casefold()
+    ]
+    ranked = rank(runs, criteria, min(given["RunCount"], _MOST))
+    answer = {
+        "input": {
+            "Object": given["Object"],
+            "RunCount": given["RunCount"],
+            "SW_parameters": {
+                name: {k: v for k, v in values.items() if v is not None}
+                for name, values in wanted.items()
+            },
+        },
+        "runs": [_run(found, registry.children(found.run.id)) for found in ranked],
+    }
+    return orjson.dumps(answer).decode()
+
+
+def _wanted(given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Give what was sent of each solar wind parameter."""
+    (parameters,) = given["SW_parameters"]
+    wanted = {name: values[0] for name, values in parameters.items() if values}
+    if not wanted:
+        raise BadArgument("SW_parameters holds no parameter", argument="SW_parameters")
+    return wanted
+
+
+def _criterion(name: str, body: str, values: Mapping[str, Any]) -> Criterion:
+    try:
+        return criterion(
+            name.removeprefix(_PREFIX),
+            body,
+            values["value"],
+            weight=values["weight"],
+            scale=values["scale"],
+            formula=values["function"],
+        )
+    except BadArgument as err:
+        raise BadArgument(f"{name}: {err.message}", argument=name) from err
+
+
+def _run(found: Ranked, children: list[Resource]) -> dict[str, Any]:
+    return {
+        "ResourceID": found.run.id,
+        "ResourceName": found.run.title,
+        "NumericalOutput": [child.id for child in children if child.kind is Kind.OUTPUT],
+        "S_diff": _text(found.distance),
+        "S_diff_n": _named(found.terms),
+        "Param_values": _named(found.values),
+    }
+
+
+def _named(values: Mapping[str, float]) -> dict[str, str]:
+    return {
+        name if "." in name else f"{_PREFIX}{name}": _text(value) for name, value in values.items()
+    }
+
+
+def _text(number: float) -> str:
+    """Give a number as text, as clients of this answer expect it."""
+    return f"{number:.15g}"

@@ -1,0 +1,132 @@
+"""REST: the operations of a dialect as JSON over plain HTTP, by the same tables as SOAP."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from impex.dialect import Dialect, Operation
+from impex.envelope import Element
+from impex.message import Request, read_request
+from impex.soap import SoapService
+from vo_server.errors import (
+    BadArgument,
+    Failure,
+    Refusal,
+    Stopping,
+    TooMuch,
+    UnknownParameter,
+    UnknownResource,
+    UpstreamFailed,
+    excerpt,
+)
+
+_DEEPEST = 8
+_MOST = 20_000  # values of one request
+
+# HTTP status by class of refusal; the first that fits.
+_STATUSES: tuple[tuple[type[Refusal], int], ...] = (
+    (Stopping, 503),
+    (Failure, 500),
+    (UpstreamFailed, 502),
+    (TooMuch, 413),
+    (UnknownResource, 404),
+    (UnknownParameter, 404),
+    (Refusal, 400),
+)
+
+
+def operation_named(dialect: Dialect, name: str) -> Operation:
+    """Give the operation of a name, in any spelling; raises UnknownResource naming them all."""
+    for operation in dialect.operations:
+        if name.casefold() in {n.casefold() for n in (operation.name, *operation.aliases)}:
+            return operation
+    names = ", ".join(operation.name for operation in dialect.operations)
+    raise UnknownResource(f"there is no operation {excerpt(name)}; there are: {names}")
+
+
+def from_query(pairs: Sequence[tuple[str, str]]) -> list[Element]:
+    """Give the parameters of a query as elements."""
+    return [Element("", name, value.strip()) for name, value in pairs]
+
+
+def from_json(content: bytes) -> list[Element]:
+    """Give the parameters of a JSON object as elements; nothing is no parameters.
+
+    Raises BadArgument where it is no object, TooMuch for too many or too deeply nested values.
+    """
+    if not content.strip():
+        return []
+    try:
+        given = orjson.loads(content)
+    except orjson.JSONDecodeError as err:
+        raise BadArgument("the request is no JSON, or nested too deeply") from err
+    if not isinstance(given, dict):
+        raise BadArgument("the request must be a JSON object of parameters by name")
+    return _Reader().members(given, 1)
+
+
+class _Reader:
+    """Turns JSON into elements and counts as it goes."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def members(self, given: Mapping[str, Any], depth: int) -> list[Element]:
+        """Give the members of an object; null is a member that is not there."""
+        if depth > _DEEPEST:
+            raise TooMuch(f"the request is nested deeper than {_DEEPEST} levels")
+        found: list[Element] = []
+        for name, value in given.items():
+            if value is None:
+                continue
+            listed = isinstance(value, list)
+            if listed and value and all(isinstance(item, dict) for item in value):
+                found += [self._element(name, item, depth) for item in value]
+            else:
+                found.append(self._element(name, value, depth))
+        return found
+
+    def _element(self, name: str, value: Any, depth: int) -> Element:
+        self._count += 1
+        if self._count > _MOST:
+            raise TooMuch(f"the request has more than {_MOST} values")
+        if isinstance(value, dict):
+            return Element("", name, children=self.members(value, depth + 1))
+        if isinstance(value, list):
+            if any(isinstance(item, (dict, list)) for item in value):
+                raise BadArgument(f"{excerpt(name)} is a list of lists or of mixed values")
+            return Element("", name, " ".join(_text(item) for item in value))
+        return Element("", name, _text(value).strip())
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def request_of(dialect: Dialect, operation: Operation, elements: list[Element]) -> Request:
+    """Give the request that parameters make; raises what `read_request` does."""
+    body = [Element(dialect.namespace, operation.name, children=elements)]
+    return read_request(dialect, body, operation.name)
+
+
+def answer(service: SoapService, request: Request) -> tuple[bytes, str]:
+    """Give the answer to a request and its media type.
+
+    JSON with the member `result`; what is a whole VOTable in SOAP is one here.
+    """
+    result = service.value(request)
+    if isinstance(result, bytes):
+        return result, "application/x-votable+xml"
+    if request.operation.reply.element == "json_string":
+        return b'{"result":%b}' % str(result).encode(), "application/json"
+    return orjson.dumps({"result": result}), "application/json"
+
+
+def error(refusal: Refusal) -> tuple[bytes, int]:
+    """Give the JSON of a refusal and its HTTP status."""
+    status = next(status for kind, status in _STATUSES if isinstance(refusal, kind))
+    told = {"error": {"message": refusal.message, "argument": refusal.argument}}
+    return orjson.dumps(told), status

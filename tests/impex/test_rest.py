@@ -1,0 +1,171 @@
+"""REST: the same operations as JSON, its description, and what is refused."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from impex.fmi import FMI
+from impex.latmos import LATMOS
+from impex.openapi import openapi
+from impex.rest import from_json
+from vo_server.app import build
+from vo_server.errors import BadArgument, TooMuch
+from vo_server.settings import Settings
+
+_OUTPUT = "spase://MyLab/NumericalOutput/Dipole"
+_COLUMNS = [
+    {"name": "X", "data": [5000, -6000], "unit": "km"},
+    {"name": "Y", "data": [0, 100.5], "unit": "km"},
+    {"name": "Z", "data": "7000 200", "unit": "km"},
+]
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[TestClient]:
+    with TestClient(build(settings), base_url="http://node.test") as client:
+        yield client
+
+
+@pytest.fixture
+def points(client: TestClient) -> str:
+    answer = client.post("/impex/rest/fmi/getVOTableURL", json={"Fields": _COLUMNS})
+    assert answer.status_code == 200, answer.text
+    url: str = answer.json()["result"]
+    return url
+
+
+def test_get_and_post_answer_alike(client: TestClient, points: str) -> None:
+    given = {"ResourceID": _OUTPUT, "url_XYZ": points, "Variable": "Bx,Bz"}
+    got = client.get("/impex/rest/fmi/getDataPointValue", params=given)
+    posted = client.post(
+        "/impex/rest/fmi/getdatapointvalue",
+        json={**given, "Variable": ["Bx", "Bz"], "extraParams": {"OutputFileType": "votable"}},
+    )
+    assert got.status_code == posted.status_code == 200
+    assert got.json() == posted.json()
+    table = client.get(got.json()["result"])
+    assert table.text.count("<TR>") == 2
+
+
+@pytest.mark.parametrize("dialect", ["fmi", "latmos"])
+def test_alive(client: TestClient, dialect: str) -> None:
+    for answer in (
+        client.get(f"/impex/rest/{dialect}/isAlive"),
+        client.post(f"/impex/rest/{dialect}/isAlive"),
+        client.post(f"/impex/rest/{dialect}/isAlive", content=b"{}"),
+    ):
+        assert answer.json() == {"result": True}
+        assert answer.headers["content-type"] == "application/json"
+
+
+def test_records_and_tables(client: TestClient) -> None:
+    wind = {"SW_Density": {"value": 5e6, "weight": None}}
+    answer = client.post(
+        "/impex/rest/fmi/getMostRelevantRun", json={"Object": "Mars", "SW_parameters": wind}
+    )
+    assert answer.json()["result"]["runs"] == []  # the run does not tell its solar wind
+    answer = client.get(
+        "/impex/rest/latmos/getFileURL",
+        params={"ResourceID": _OUTPUT, "StartTime": "2020-01-01", "StopTime": "2021-01-01"},
+    )
+    assert answer.headers["content-type"] == "application/x-votable+xml"
+    assert b"<VOTABLE" in answer.content
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "words"),
+    [
+        ({}, 400, "ResourceID is missing"),
+        ({"ResourceID": "spase://MyLab/NumericalOutput/x"}, 400, "PlanePoint is missing"),
+        ({"ResourceID": "spase://MyLab/NumericalOutput/x", "PlanePoint": "0 0 0",
+          "PlaneNormalVector": "0 0 1"}, 404, "not served here"),
+        ({"ResourceID": _OUTPUT, "PlanePoint": "0 0 0", "PlaneNormalVector": "0 0 1",
+          "Resolution": "1000"}, 413, "more than 1000 points"),
+        ({"ResourceID": _OUTPUT, "Foo": "1"}, 400, "has no parameter 'Foo'"),
+        ({"ResourceID": [_OUTPUT, _OUTPUT]}, 400, "ResourceID is given twice"),
+    ],
+)  # fmt: skip
+def test_refusals(client: TestClient, given: dict[str, Any], status: int, words: str) -> None:
+    answer = client.get("/impex/rest/fmi/getSurface", params=given)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]
+    assert answer.headers["content-type"] == "application/json"
+
+
+def test_an_unknown_operation(client: TestClient) -> None:
+    answer = client.get("/impex/rest/latmos/getVOTableURL")
+    assert answer.status_code == 404
+    assert "there are: getDataPointValue" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "words"),
+    [
+        (b"[1]", BadArgument, "must be a JSON object"),
+        (b"{", BadArgument, "is no JSON"),
+        (b"[" * 100_000, BadArgument, "is no JSON, or nested too deeply"),
+        (b'{"a":' * 9 + b"1" + b"}" * 9, TooMuch, "nested deeper than 8 levels"),
+        (b'{"a": [[1]]}', BadArgument, "'a' is a list of lists"),
+        (b'{"a": [{"b": 1}, 2]}', BadArgument, "mixed values"),
+        (b'{"a": [' + b'{"b":1},' * 20_001 + b'{"b":1}]}', TooMuch, "more than 20000 values"),
+    ],
+)
+def test_hostile_json(content: bytes, kind: type[Exception], words: str) -> None:
+    with pytest.raises(kind, match=words):
+        from_json(content)
+
+
+def test_large_bodies_are_refused(client: TestClient) -> None:
+    answer = client.post("/impex/rest/fmi/isAlive", content=b" " * (256 * 1024 + 1))
+    assert answer.status_code == 413
+    assert "262144 bytes" in answer.json()["error"]["message"]
+
+
+def test_unforeseen_errors_have_an_id(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> None:
+        raise ZeroDivisionError("secret")
+
+    monkeypatch.setattr("impex.front.answer", fail)
+    answer = client.get("/impex/rest/fmi/isAlive")
+    assert answer.status_code == 500
+    assert "internal error" in answer.json()["error"]["message"]
+    assert "secret" not in answer.text
+
+
+def test_description_and_page(client: TestClient) -> None:
+    told = client.get("/impex/openapi.json").json()
+    assert told["openapi"] == "3.1.0"
+    assert told["servers"] == [{"url": "http://node.test/impex/rest"}]
+    page = client.get("/impex/rest")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "http://node.test/impex/openapi.json" in page.text
+    for path in told["paths"]:
+        assert f"http://node.test/impex/rest{path}" in page.text
+
+
+def test_every_operation_is_described() -> None:
+    told = openapi((FMI, LATMOS), "http://h/impex/rest", "1")
+    wanted = {f"/{d.name}/{o.name}" for d in (FMI, LATMOS) for o in d.operations}
+    assert set(told["paths"]) == wanted
+    ids = [way["operationId"] for path in told["paths"].values() for way in path.values()]
+    assert len(ids) == len(set(ids))
+    flight = told["paths"]["/fmi/getDataPointValueSpacecraft"]
+    parameters = {p["name"]: p for p in flight["get"]["parameters"]}
+    assert parameters["ResourceID"]["required"]
+    assert parameters["InterpolationMethod"]["schema"] == {
+        "type": "string",
+        "enum": ["NearestGridPoint", "Linear"],
+        "default": "Linear",
+    }
+    assert "MAVEN" in parameters["Spacecraft_name"]["schema"]["examples"]
+    plane = told["paths"]["/latmos/getSurface"]["post"]["requestBody"]["content"]
+    schema = plane["application/json"]["schema"]
+    assert schema["properties"]["PlanePoint"] == {
+        "type": "array",
+        "items": {"type": "number"},
+        "minItems": 3,
+        "maxItems": 3,
+    }
+    assert "get" not in told["paths"]["/fmi/getMostRelevantRun"]

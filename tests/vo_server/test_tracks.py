@@ -1,0 +1,140 @@
+"""Tracks: rows by side, steps, end reasons, refusals of fields and of particles."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
+from vo_server.model.request import TrackRequest
+from vo_server.model.space import Box
+from vo_server.model.table import Table, concatenate
+from vo_server.tracks import fields_of, track
+
+Make = Callable[..., Any]
+_MASS, _CHARGE = 1.0, 1.0
+
+
+def _same(value: float) -> Any:
+    return lambda nodes: np.full(nodes.shape[:3], value)
+
+
+@pytest.fixture
+def field(make_source: Make) -> Any:
+    """Give 2 pi T along z, in which a turn takes 1 s, and nothing that flows."""
+    names = ("Bx", "By", "Bz", "Ux", "Uy", "Uz")
+    values = {name: _same(2.0 * np.pi if name == "Bz" else 0.0) for name in names}
+    return make_source(values, boundary=0.5)
+
+
+def _track(source: Any, starts: Any, velocities: Any, budget: Any = None, **more: Any) -> Table:
+    count = len(starts)
+    request = TrackRequest(
+        source.resource,
+        starts,
+        np.array(velocities, float),
+        np.full(count, _MASS),
+        np.full(count, _CHARGE),
+        **more,
+    )
+    return concatenate(list(track(request, source, budget or Budget())))
+
+
+def _constants(table: Table) -> dict[str, Any]:
+    return {constant.parameter.name: constant.value for constant in table.header.constants}
+
+
+def test_gyration(field: Any, trajectory: Make) -> None:
+    """A speed of 2 pi m/s gives a circle of 1 m, gone through in a second."""
+    start, speed = trajectory([[1.5, 0, 0]]), [[0, 2 * np.pi, 0]]
+    table = _track(field, start, speed, max_steps=1257, step=0.005)
+    x, y, _, seconds, number = table.columns
+    assert [p.name for p in table.header.parameters] == ["X", "Y", "Z", "Seconds", "Particle_no"]
+    turns = 2 * np.pi * seconds
+    np.testing.assert_allclose(x, 2.5 - np.cos(turns), atol=1e-4)
+    np.testing.assert_allclose(y, np.sin(turns), atol=1e-4)
+    np.testing.assert_allclose(seconds, np.arange(1258) * 0.005 / (2 * np.pi))
+    assert set(number) == {1}
+
+
+def test_both_sides_and_their_ends(field: Any, trajectory: Make) -> None:
+    starts = trajectory([[-3, 0, 0], [0, 0, 3], [0, 9, 0]])
+    table = _track(
+        field, starts, [[0, 0, 0.5], [0, 0, -1], [0, 0, 1]], direction="both", max_steps=2000
+    )
+    assert _constants(table)["EndReason_Forward"].split()[:2] == [
+        "left-the-domain",
+        "reached-the-body",
+    ]
+    assert _constants(table)["EndReason_Backward"].split()[:2] == ["left-the-domain"] * 2
+    numbers, seconds = table.column("Particle_no"), table.column("Seconds")
+    turns = np.flatnonzero(np.diff(numbers) < 0)
+    assert len(turns) == 1
+    assert (seconds[: turns[0] + 1] >= 0).all()
+    assert (seconds[turns[0] + 1 :] <= 0).all()
+    assert any(name == "particles forward reached-the-body" for name, _ in table.notes)
+
+
+def test_region_and_radius(field: Any, trajectory: Make) -> None:
+    starts = trajectory([[-3, 0, 0], [0, 0, 3]])
+    table = _track(
+        field, starts, [[0, 0, 1], [0, 0, -1]], max_steps=2000, radius=2.0,
+        region=Box((-4, -4, -4), (4, 4, 3.5)),
+    )  # fmt: skip
+    assert table.column("Z").max() == pytest.approx(3.5)
+    z = table.column("Z")[table.column("Particle_no") == 2]
+    assert z.min() == pytest.approx(2.0, abs=1e-6)
+
+
+def test_what_neither_moves_nor_turns_stays(make_source: Make, trajectory: Make) -> None:
+    still = make_source({n: _same(0.0) for n in ("Bx", "By", "Bz", "Ex", "Ey", "Ez")})
+    table = _track(still, trajectory([[1, 1, 1]]), [[0, 0, 0]], max_steps=3)
+    np.testing.assert_array_equal(table.column("X"), 1.0)
+    assert "-U x B" not in table.header.description
+
+
+def test_an_electric_field_does_work(make_source: Make, trajectory: Make) -> None:
+    values = {n: _same(1.0 if n == "Ex" else 0.0) for n in ("Bx", "By", "Bz", "Ex", "Ey", "Ez")}
+    table = _track(make_source(values), trajectory([[-3, 0, 0]]), [[0, 0, 0]], max_steps=400)
+    x, seconds = table.column("X"), table.column("Seconds")
+    np.testing.assert_allclose(x, -3.0 + 0.5 * seconds**2, atol=1e-9)
+
+
+def test_fields_that_are_wanted(make_source: Make) -> None:
+    resource = make_source({"Bx": _same(0.0), "By": _same(0.0)}).resource
+    with pytest.raises(UnknownParameter, match=r"no fields to push particles.* it has Bx, By"):
+        fields_of(resource)
+
+
+@pytest.mark.parametrize(
+    ("more", "kind", "words"),
+    [
+        ({"step": 0.0}, BadArgument, "step must be more than zero"),
+        ({"step": float("nan")}, BadArgument, "step must be more than zero"),
+        ({"max_steps": 10**6}, TooMuch, "1000000 steps asked for"),
+        ({"radius": -1.0}, BadArgument, "radius"),
+    ],
+)
+def test_refusals(field: Any, trajectory: Make, more: Any, kind: Any, words: str) -> None:
+    with pytest.raises(kind, match=words):
+        _track(field, trajectory([[3, 0, 0]]), [[1, 0, 0]], **more)
+
+
+def test_limits_of_the_node(field: Any, trajectory: Make) -> None:
+    starts = trajectory([[3, 0, 0], [3, 0, 0]])
+    with pytest.raises(TooMuch, match="2 lines asked for"):
+        _track(field, starts, [[1, 0, 0]] * 2, Budget(lines=1))
+    with pytest.raises(TooMuch, match="the tracks have more than 5 points"):
+        _track(field, starts, [[0, 1, 0]] * 2, Budget(points=5), max_steps=200)
+
+
+def test_particles_of_another_frame(field: Any, trajectory: Make) -> None:
+    with pytest.raises(WrongFrame, match=r"GSE.*MSO"):
+        _track(field, trajectory([[3, 0, 0]], frame="GSE"), [[1, 0, 0]])
+
+
+def test_light_is_faster(field: Any, trajectory: Make) -> None:
+    with pytest.raises(BadArgument, match="below that of light"):
+        _track(field, trajectory([[3, 0, 0]]), [[3e8, 0, 0]])

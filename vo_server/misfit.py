@@ -1,0 +1,117 @@
+"""Misfit: how far outputs, flown along a real orbit, are from what was observed there."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, BadTable, Refusal, excerpt
+from vo_server.model.request import SampleRequest
+from vo_server.model.table import Table, concatenate
+from vo_server.model.trajectory import Trajectory
+from vo_server.ports import FieldSource
+from vo_server.registry import Entry
+from vo_server.sampling import fly
+from vo_server.units import factor
+
+# Standard deviation of normal numbers over their median absolute deviation.
+_NORMAL = 1.4826
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Misfit:
+    """An output beside what was observed.
+
+    value: root of the mean over parameters of the mean squared difference, in spreads of what was
+    observed; NaN where nothing can be compared, and then `why` says so; points: how many rows of
+    the first parameter were compared; terms: root mean squared difference of each parameter;
+    flown: the series, the columns of the orbit first.
+    """
+
+    output: str
+    value: float
+    points: int
+    terms: dict[str, float]
+    flown: Table | None
+    why: str = ""
+
+
+def misfits(
+    observed: Trajectory, names: Sequence[str], outputs: Sequence[Entry], budget: Budget
+) -> Iterator[Misfit]:
+    """Fly outputs along the positions of what was observed, and compare the named parameters.
+
+    Gives one for each output, in their order, as soon as it is there. Raises BadTable and
+    WrongUnit where an observed column is missing or has no unit of the right kind.
+    """
+    if not names:
+        raise BadArgument("no parameter is named to compare", argument="variable")
+    for name in names:
+        _column(observed.table, name)
+    for entry in outputs:
+        budget.spend()
+        try:
+            yield _compared(observed, names, entry, budget)
+        except Refusal as err:
+            yield Misfit(entry.resource.id, math.nan, 0, {}, None, err.message)
+
+
+def ranked(found: Sequence[Misfit]) -> list[Misfit]:
+    """Give misfits the least first, those that cannot be compared last."""
+    return sorted(found, key=lambda m: (math.isnan(m.value), m.value, m.output))
+
+
+def _compared(observed: Trajectory, names: Sequence[str], entry: Entry, budget: Budget) -> Misfit:
+    assert isinstance(entry.provider, FieldSource)
+    request = SampleRequest(entry.resource, tuple(names), observed)
+    flown = concatenate(list(fly(request, entry.provider, budget, argument="OBSERVED")))
+    width = len(observed.table.columns)
+    terms: dict[str, float] = {}
+    squares, counts = [], []
+    for name, values, parameter in zip(
+        names, flown.columns[width:], flown.header.parameters[width:], strict=True
+    ):
+        seen, unit = _column(observed.table, name)
+        scaled = seen * factor(unit, parameter.unit or "", argument=f"observed {name}")
+        both = np.isfinite(scaled) & np.isfinite(values)
+        counts.append(int(both.sum()))
+        if not both.any():
+            return Misfit(entry.resource.id, math.nan, 0, {}, flown, f"{name}: nothing to compare")
+        difference = float(np.sqrt(np.mean((values[both] - scaled[both]) ** 2)))
+        terms[name] = difference
+        squares.append((difference / _spread(scaled)) ** 2)
+    value = math.sqrt(sum(squares) / len(squares))
+    return Misfit(entry.resource.id, value, counts[0], terms, flown)
+
+
+def _column(table: Table, name: str) -> tuple[NDArray[np.float64], str]:
+    """Give an observed column and its unit."""
+    index = table.header.index(name)
+    if index is None:
+        known = ", ".join(parameter.name for parameter in table.header.parameters)
+        raise BadTable(f"OBSERVED has no column {excerpt(name)}; it has {known[:500]}")
+    parameter = table.header.parameters[index]
+    if parameter.dtype.kind not in "iuf" or parameter.shape:
+        raise BadTable(f"column {excerpt(name)} of OBSERVED is not numeric")
+    if not parameter.unit:
+        raise BadTable(f"column {excerpt(name)} of OBSERVED has no unit")
+    values = np.array(table.columns[index], np.float64)
+    if parameter.null is not None:
+        values[table.columns[index] == parameter.null] = np.nan
+    return values, parameter.unit
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Give how far numbers lie apart: by medians, else deviation, else size, else 1."""
+    known = values[np.isfinite(values)]
+    middle = np.median(known)
+    candidates = (
+        _NORMAL * np.median(np.abs(known - middle)),
+        np.std(known),
+        np.abs(middle),
+        1.0,
+    )
+    return float(next(spread for spread in candidates if spread > 0.0))

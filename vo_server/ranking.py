@@ -1,0 +1,142 @@
+"""Ranking: runs in the order of how near their solar wind comes to one that is asked for."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from vo_server.errors import BadArgument
+from vo_server.expression import Expression, parse
+from vo_server.model.resource import Conditions, Resource
+
+# Typical values by body and quantity: density 1/m3, temperature K, speed m/s, magnetic field T.
+# Slavin & Holzer (1981), J. Geophys. Res. 86, 11401, as FMI's service takes them for scales.
+_EARTH = (7e6, 80_000.0, 430_000.0, 6e-9)
+_SCALES = {
+    "mercury": (73e6, 170_000.0, 430_000.0, 46e-9),
+    "venus": (14e6, 100_000.0, 430_000.0, 10e-9),
+    "earth": _EARTH,
+    "mars": (3e6, 61_000.0, 430_000.0, 3.3e-9),
+    "comet": (3e6, 61_000.0, 430_000.0, 3.3e-9),
+}
+_QUANTITIES = ("Density", "Temperature", "Utot", "B")
+FORMULA = "Function"
+
+# Names of what runs are compared by, in SI.
+NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz")
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """What a run should have: a value, how much it counts, and what differences are divided by.
+
+    formula: of a value that is made from the run's other ones.
+    """
+
+    name: str
+    value: float
+    weight: float
+    scale: float
+    formula: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A run with its distance: the sum of terms, one for each criterion; values: of the run."""
+
+    run: Resource
+    distance: float
+    terms: dict[str, float]
+    values: dict[str, float]
+
+
+def default_scale(name: str, body: str) -> float | None:
+    """Give what differences of a quantity are divided by around a body, Earth's for an unknown."""
+    quantity = "B" if name.startswith("B") else name
+    if quantity not in _QUANTITIES:
+        return None
+    return _SCALES.get(body.casefold(), _EARTH)[_QUANTITIES.index(quantity)]
+
+
+def criterion(
+    name: str,
+    body: str,
+    value: float,
+    *,
+    weight: float = 1.0,
+    scale: float | None = None,
+    formula: str | None = None,
+) -> Criterion:
+    """Give a criterion; a scale that is missing is that of the body.
+
+    Raises BadArgument for a scale that is zero or not told, a weight below zero, and a formula that
+    is none.
+    """
+    size = scale if scale is not None else default_scale(name, body)
+    if size is None:
+        raise BadArgument(f"{name} has no scale; it needs one", argument=name)
+    if not (0.0 < abs(size) < math.inf):
+        raise BadArgument(f"the scale of {name} must not be zero", argument=name)
+    if not (0.0 <= weight < math.inf):
+        raise BadArgument(f"the weight of {name} must not be below zero", argument=name)
+    if name != FORMULA:
+        return Criterion(name, value, weight, size)
+    if not formula:
+        raise BadArgument(f"{name} has no expression", argument=name)
+    known = [f"SW_{n}" for n in NAMES]
+    return Criterion(name, value, weight, size, parse(formula, known, argument=name))
+
+
+def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) -> list[Ranked]:
+    """Give the nearest runs, the nearest first; runs that lack a value asked for are left out.
+
+    The distance is the sum of weight * ((value - run's value) / scale) ** 2.
+    """
+    found = []
+    for run in runs:
+        values = known_values(run.conditions)
+        terms: dict[str, float] = {}
+        for wanted in criteria:
+            had = _value(wanted, values)
+            if had is None:
+                break
+            values[wanted.name] = had
+            terms[wanted.name] = _term(wanted, had)
+        else:
+            distance = math.fsum(terms.values())
+            if math.isfinite(distance):
+                found.append(Ranked(run, distance, terms, values))
+    found.sort(key=lambda ranked: (ranked.distance, ranked.run.id))
+    return found[:count]
+
+
+def known_values(conditions: Conditions | None) -> dict[str, float]:
+    """Give what is known of a run's solar wind by name, in SI."""
+    if conditions is None:
+        return {}
+    field = conditions.magnetic_field
+    components: Sequence[float | None] = field if field is not None else (None,) * 3
+    known: Mapping[str, float | None] = {
+        "Density": conditions.density,
+        "Utot": conditions.speed,
+        "Temperature": conditions.temperature,
+        "Btot": None if field is None else math.hypot(*field),
+        **dict(zip(("Bx", "By", "Bz"), components, strict=True)),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _value(wanted: Criterion, values: Mapping[str, float]) -> float | None:
+    if wanted.formula is None:
+        return values.get(wanted.name)
+    named = {f"SW_{name}": value for name, value in values.items()}
+    if not wanted.formula.names <= set(named):
+        return None
+    result = wanted.formula(named)
+    return result if math.isfinite(result) else None
+
+
+def _term(wanted: Criterion, had: float) -> float:
+    try:
+        return wanted.weight * ((wanted.value - had) / wanted.scale) ** 2
+    except OverflowError:
+        return math.inf

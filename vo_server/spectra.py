@@ -1,0 +1,101 @@
+"""Spectra: energy spectra of an output along a trajectory, as a stream of table blocks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.status import Status
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
+from vo_server.model.parameter import Parameter
+from vo_server.model.request import SpectraRequest
+from vo_server.model.table import Constant, Header, Table
+from vo_server.ports import Field, FieldSource, SpectraField
+from vo_server.sampling import describe_input, describe_resource, in_frame, status_notes
+from vo_server.units import ELEMENTARY_CHARGE
+
+_BLOCK = 4_096
+
+
+def bins(wanted: Sequence[str], count: int, *, argument: str) -> list[int]:
+    """Give the energy bins that channels Ch0, Ch1, ... name, all where none is named.
+
+    Raises BadArgument naming the last channel there is.
+    """
+    known = {f"ch{i}": i for i in range(count)}
+    chosen = []
+    for name in wanted:
+        number = known.get(name.casefold())
+        if number is None:
+            raise BadArgument(
+                f"{argument} '{name[:40]}' is no channel; there are Ch0 to Ch{count - 1}",
+                argument=argument,
+            )
+        chosen.append(number)
+    return sorted(set(chosen)) or list(range(count))
+
+
+def fly_spectra(
+    request: SpectraRequest,
+    source: FieldSource,
+    budget: Budget,
+    *,
+    argument: str = "trajectory",
+) -> Iterator[Table]:
+    """Sample spectra along a trajectory: its own columns first, then the flux of each bin.
+
+    The column ParticleFlux has one number for each chosen channel, the constants EnergyLow and
+    EnergyHigh the edges of each in eV. Raises UnknownParameter where the output has no spectra;
+    TooMuch, WrongFrame, BadArgument and what the provider raises, before the first block.
+    """
+    resource, trajectory = request.resource, request.trajectory
+    budget.allow("points", len(trajectory), argument=argument)
+    if resource.frame is None:
+        raise WrongFrame(f"{resource.id} has no frame", argument=argument)
+    points = in_frame(trajectory, resource.frame, argument=argument)
+    names = [parameter.name for parameter in resource.parameters]
+    with source.field(resource, names) as field:
+        if not isinstance(field, SpectraField):
+            raise UnknownParameter(f"{resource.id} has no energy spectra")
+        chosen = bins(request.channels, len(field.energies), argument="EnergyChannel")
+        budget.allow("points", len(trajectory) * len(chosen), argument=argument)
+        header = _header(request, field, field.energies[chosen])
+        counts = np.zeros(max(Status) + 1, int)
+        for start in range(0, max(len(points), 1), _BLOCK):
+            budget.spend()
+            block = slice(start, start + _BLOCK)
+            flux, status = field.spectra(points[block], request.method)
+            counts += np.bincount(status, minlength=len(counts))
+            columns = (*(c[block] for c in trajectory.table.columns), flux[:, chosen])
+            last = start + _BLOCK >= len(points)
+            yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def _header(request: SpectraRequest, field: Field, energies: NDArray[np.float64]) -> Header:
+    resource, trajectory = request.resource, request.trajectory
+    flux = replace(field.parameters[0], name="ParticleFlux", shape=(len(energies),))
+    edges = energies / ELEMENTARY_CHARGE
+    lines = [
+        *describe_resource(resource),
+        f"Interpolation: {request.method}",
+        describe_input(trajectory, resource),
+    ]
+    return Header(
+        (*trajectory.table.header.parameters, flux),
+        name=resource.id.rpartition("/")[2],
+        description="\n".join(lines),
+        constants=(
+            *trajectory.table.header.constants,
+            _edges("EnergyLow", edges[:, 0]),
+            _edges("EnergyHigh", edges[:, 1]),
+        ),
+    )
+
+
+def _edges(name: str, energies: NDArray[np.float64]) -> Constant:
+    parameter = Parameter(
+        name, unit="eV", ucd="phys.energy", description="edge of each channel", shape=energies.shape
+    )
+    return Constant(parameter, tuple(repr(float(energy)) for energy in energies))

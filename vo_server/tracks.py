@@ -1,0 +1,223 @@
+"""Tracks: charged particles followed through the fields of an output, as table blocks."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interpolation.ends import EndReason
+from interpolation.particles import Forces, Particles, PushLimits, Tracks, push
+from vo_server.budget import Budget
+from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
+from vo_server.frames import transform
+from vo_server.model.parameter import TEXT, Parameter
+from vo_server.model.request import TrackRequest
+from vo_server.model.resource import Resource
+from vo_server.model.space import Points
+from vo_server.model.table import Constant, Header, Table
+from vo_server.ports import FieldSource
+from vo_server.sampling import describe_input, describe_resource
+
+_BLOCK = 16_384
+_SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
+_SIDE_NAMES = {1: "Forward", -1: "Backward"}
+_COLUMNS = (
+    *(Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")),
+    Parameter("Seconds", unit="s", ucd="time", description="since the start; negative backward"),
+    Parameter("Particle_no", np.dtype(np.int32)),
+)
+
+# Steps that a particle takes in one gyration, and in the time that it needs for one cell.
+_A_TURN, _A_CELL = 40.0, 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Fields:
+    """Which parameters of an output push particles."""
+
+    names: tuple[str, ...]
+    flow: bool
+
+
+def fields_of(resource: Resource) -> _Fields:
+    """Find magnetic field and flow velocity, or magnetic and electric field where no flow is.
+
+    Raises UnknownParameter where one is missing.
+    """
+    known = {parameter.name for parameter in resource.parameters}
+    for other, flow in (("U", True), ("E", False)):
+        names = tuple(f"{quantity}{axis}" for quantity in ("B", other) for axis in "xyz")
+        if known >= set(names):
+            return _Fields(names, flow)
+    raise UnknownParameter(
+        f"{resource.id} has no fields to push particles: Bx, By, Bz and Ux, Uy, Uz (or Ex, Ey, "
+        f"Ez) in one output are wanted; it has {', '.join(sorted(known))}"
+    )
+
+
+def track(
+    request: TrackRequest, source: FieldSource, budget: Budget, *, argument: str = "particles"
+) -> Iterator[Table]:
+    """Follow particles: X, Y, Z, Seconds, Particle_no.
+
+    Numbers count from 1 in the order of the particles; all forward tracks come first, then all
+    backward ones. Constants give the end reason of each by side. Raises TooMuch, WrongFrame,
+    BadArgument, UnknownParameter and what the provider raises, before the first block.
+    """
+    resource, starts = request.resource, request.starts
+    budget.allow("lines", len(starts), argument=argument)
+    budget.allow("steps", request.max_steps)
+    if resource.frame is None:
+        raise WrongFrame(f"{resource.id} has no frame", argument=argument)
+    if starts.frame not in (None, resource.frame):
+        # Velocities would have to be turned as well, and moving frames add to them.
+        transform(starts.positions, starts.frame, resource.frame, argument=argument)
+        raise WrongFrame(
+            f"particles of {argument} are in frame {starts.frame}, the run is in {resource.frame}; "
+            "velocities are not transformed",
+            argument=argument,
+        )
+    wanted = fields_of(resource)
+    with source.field(resource, wanted.names) as field:
+
+        def at(points: Points) -> NDArray[np.float64]:
+            return field.sample(points, wanted.names, "linear")[0].T
+
+        forces = Forces(at, wanted.flow)
+        steps = _steps(request, forces)
+        domain = (field.domain.lower, field.domain.upper)
+        sides = {
+            side: _pushed(request, forces, steps * side, domain, budget, argument)
+            for side in _SIDES[request.direction]
+        }
+    header = _header(request, steps, wanted, sides)
+    notes = _notes(sides)
+    total = sum(len(tracks.times) for tracks in sides.values())
+    done = 0
+    for tracks in sides.values():
+        numbers = np.repeat(np.arange(1, len(starts) + 1), np.diff(tracks.offsets))
+        for start in range(0, len(tracks.times), _BLOCK):
+            budget.spend()
+            block = slice(start, start + _BLOCK)
+            done += len(tracks.times[block])
+            columns = (
+                *tracks.points[block].T,
+                tracks.times[block],
+                numbers[block].astype(np.int32),
+            )
+            yield Table(header, columns, notes if done == total else ())
+
+
+def _pushed(
+    request: TrackRequest,
+    forces: Forces,
+    steps: NDArray[np.float64],
+    domain: tuple[tuple[float, float, float], tuple[float, float, float]],
+    budget: Budget,
+    argument: str,
+) -> Tracks:
+    if request.radius is not None and not request.radius > 0.0:
+        raise BadArgument("the radius at which tracks end must be more than zero")
+    boundary = request.resource.body.inner_boundary if request.resource.body else None
+    radii = [radius for radius in (request.radius, boundary) if radius is not None]
+    region = request.region
+    try:
+        particles = Particles.of(
+            request.starts.positions, request.velocities, request.mass, request.charge, steps
+        )
+        limits = PushLimits(
+            max_steps=request.max_steps,
+            radius=max(radii) if radii else None,
+            region=None if region is None else (region.lower, region.upper),
+        )
+    except ValueError as err:
+        raise BadArgument(f"{argument}: {err}", argument=argument) from err
+    return push(forces, particles, limits, domain=domain, spend=_payer(budget))
+
+
+def _steps(request: TrackRequest, forces: Forces) -> NDArray[np.float64]:
+    """Give the time step (n,) of each particle in seconds."""
+    speed = np.sqrt((request.velocities**2).sum(axis=1))
+    positions = request.starts.positions
+    if request.step is not None:
+        if not 0.0 < request.step < np.inf:
+            raise BadArgument("the step must be more than zero metres", argument="step")
+        if not (speed > 0.0).all():
+            raise BadArgument(
+                "a particle at rest has no step of a length; leave the step out", argument="step"
+            )
+        return np.asarray(request.step / speed)
+    magnetic, electric = forces(positions)
+    strength = np.sqrt((magnetic**2).sum(axis=1))
+    drift = np.sqrt((electric**2).sum(axis=1)) / np.where(strength > 0.0, strength, 1.0)
+    cell = request.resource.step
+    if cell is None:
+        domain = request.resource.domain
+        assert domain is not None
+        cell = min(b - a for a, b in zip(domain.lower, domain.upper, strict=True)) / 100.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        turn = 2.0 * np.pi * request.mass / (np.abs(request.charge) * strength) / _A_TURN
+        cross = cell / (_A_CELL * np.maximum(speed, np.nan_to_num(drift)))
+    steps = np.fmin(turn, cross)
+    # What neither moves nor turns, or starts where nothing is, goes nowhere in any time.
+    return np.where(np.isfinite(steps) & (steps > 0.0), steps, 1.0)
+
+
+def _payer(budget: Budget) -> Callable[[int], None]:
+    """Give what is to be called while tracks grow, with the number of their points so far."""
+
+    def pay(points: int) -> None:
+        if points > budget.points:
+            raise TooMuch(
+                f"the tracks have more than {budget.points} points, this node's limit a request; "
+                "ask for fewer steps or particles"
+            )
+        budget.spend()
+
+    return pay
+
+
+def _header(
+    request: TrackRequest,
+    steps: NDArray[np.float64],
+    fields: _Fields,
+    sides: dict[int, Tracks],
+) -> Header:
+    reasons = tuple(
+        Constant(
+            Parameter(f"EndReason_{_SIDE_NAMES[side]}", TEXT, description="one word a particle"),
+            " ".join(_word(reason) for reason in tracks.reasons),
+        )
+        for side, tracks in sides.items()
+    )
+    step = Constant(
+        Parameter("Time_step", unit="s", description="longest of all particles"),
+        float(steps.max(initial=0.0)),
+    )
+    lines = [
+        *describe_resource(request.resource),
+        f"Particles in: {', '.join(fields.names)}"
+        + (" with the electric field -U x B" if fields.flow else ""),
+        "Interpolation: linear",
+        describe_input(request.starts, request.resource),
+    ]
+    return Header(
+        _COLUMNS,
+        name=f"{request.resource.id.rpartition('/')[2]} particles",
+        description="\n".join(lines),
+        constants=(step, *reasons),
+    )
+
+
+def _notes(sides: dict[int, Tracks]) -> tuple[tuple[str, str], ...]:
+    """Count particles by side and end reason."""
+    return tuple(
+        (f"particles {_SIDE_NAMES[side].lower()} {_word(reason)}", str(count))
+        for side, tracks in sides.items()
+        for reason, count in zip(*np.unique(tracks.reasons, return_counts=True), strict=True)
+    )
+
+
+def _word(reason: int) -> str:
+    return EndReason(int(reason)).label.replace(" ", "-")
