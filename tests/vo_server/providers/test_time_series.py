@@ -1,9 +1,11 @@
 """Time series in files: found, checked, completed, and noticed when they change."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import cdflib
 import netCDF4
 import numpy as np
 import pytest
@@ -249,3 +251,18 @@ def test_numbers_that_stand_for_nothing(write: Write, provider: TimeSeries) -> N
     _csv(folder / "a.csv", 1)
     column = _read(provider, _one(provider)).column("n")
     assert np.flatnonzero(np.isnan(column)).tolist() == [3, 4]
+
+
+def test_a_real_cdf_file_is_a_time_series(write: Write, provider: TimeSeries, shared: Path) -> None:
+    folder = write(files="*.cdf")
+    file = shared / "data/trajectories/rbspa_ect-hope-PA-L3_20121201.cdf"
+    shutil.copy(file, folder / file.name)
+    resource = _one(provider)
+    table = _read(provider, resource)
+    with cdflib.CDF(file) as cdf:
+        times = cdflib.cdfepoch.to_datetime(cdf.varget("Epoch_Ion"))
+        position = cdf.varget("Position_Ion")
+    np.testing.assert_array_equal(table.columns[0], times.astype("datetime64[ns]"))
+    found = table.column("Position_Ion")
+    np.testing.assert_array_equal(found[np.isfinite(found)], position[np.isfinite(found)])
+    assert np.isfinite(found).any()
