@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from vo_server.model.table import Table
+    from vo_server.registry import Registry
     from vo_server.settings import Settings
     from votable.message import Message
     from votable.shelf import Shelf
@@ -33,9 +35,9 @@ def samp() -> None:
 @click.option("--to", help="Name of the client, such as TOPCAT [default: all that take tables].")
 @_config
 def send(table: str, to: str | None, config: Path) -> None:
-    """Send TABLE: a file, the id of a served orbit, or a URL.
+    """Send TABLE: a file, the id of a served orbit or time series, or a URL.
 
-    Files and orbits are given out on loopback until Ctrl-C; their clients may ask again.
+    All but URLs are given out on loopback until Ctrl-C; their clients may ask again.
     """
     from vo_server.errors import BadArgument
     from votable import samp as clients
@@ -86,7 +88,7 @@ def _message(table: str, config: Path, folder: Path, shelf: "Shelf") -> "Message
     from votable import message
 
     if table.startswith("spase://"):
-        path = _orbit(load(config), table, folder)
+        path = _served(load(config), table, folder)
         form = plugins.format_named("votable")
         return message.load(form.name, shelf.put(path, form.media_type), table)
     if "://" in table:
@@ -114,21 +116,38 @@ def _converted(path: Path, form: Any, folder: Path) -> Path:
     return target
 
 
-def _orbit(settings: "Settings", resource: str, folder: Path) -> Path:
-    """Write a served orbit as VOTable."""
+def _served(settings: "Settings", resource: str, folder: Path) -> Path:
+    """Write a served orbit or time series as VOTable."""
     from vo_server.context import providers
-    from vo_server.errors import BadArgument
-    from vo_server.ports import OrbitSource
     from vo_server.registry import Registry
     from votable.write import write
 
-    entry = Registry(providers(settings)).get(resource, argument="TABLE")
-    if not isinstance(entry.provider, OrbitSource):
-        raise BadArgument(f"{resource} is no orbit; fly it and send the result", argument="TABLE")
-    target = folder / "orbit.vot"
+    target = folder / "table.vot"
     with target.open("wb") as file:
-        file.writelines(write([entry.provider.orbit(entry.resource, None).table]))
+        file.writelines(write(_tables(Registry(providers(settings)), resource, settings)))
     return target
+
+
+def _tables(registry: "Registry", resource: str, settings: "Settings") -> "Iterator[Table]":
+    """Give an orbit, or a time series over all of its coverage."""
+    from vo_server import series
+    from vo_server.errors import BadArgument
+    from vo_server.model.request import SeriesRequest
+    from vo_server.ports import OrbitSource, SeriesSource
+
+    entry = registry.get(resource, argument="TABLE")
+    described = entry.resource.series
+    if described is not None and isinstance(entry.provider, SeriesSource):
+        names = tuple(parameter.name for parameter in entry.resource.parameters)
+        request = SeriesRequest(entry.resource, described.coverage, names)
+        yield from series.read(request, entry.provider, settings.limits.budget())
+    elif isinstance(entry.provider, OrbitSource):
+        yield entry.provider.orbit(entry.resource, None).table
+    else:
+        raise BadArgument(
+            f"{resource} is no orbit and no time series; fly it and send the result",
+            argument="TABLE",
+        )
 
 
 @contextmanager
