@@ -305,9 +305,9 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
     assert domain is not None
     try:
         way = _way(orbit, None, None)
-        points = transform(
-            way.positions, way.frame, output.resource.frame, argument="orbit", times=way.times
-        )  # type: ignore[arg-type]
+        frame = output.resource.frame
+        assert frame is not None
+        points = transform(way.positions, way.frame, frame, argument="orbit", times=way.times)
     except Refusal:
         return None
     times: Times | None = way.times

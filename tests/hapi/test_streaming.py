@@ -189,7 +189,7 @@ def test_requests_take_turns(app: Any, give: Any) -> None:
     """Let two long streams run: neither waits for the other's end."""
 
     def blocks() -> Iterator[Table]:
-        for first in range(0, 4608, 512):
+        for first in range(0, 51_200, 512):
             yield _block(first, 512)
 
     give(blocks)

