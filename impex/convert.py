@@ -159,6 +159,7 @@ def track_request(given: Mapping[str, Any], resource: Resource, starts: Trajecto
         max_steps=given["MaxSteps"],
         radius=radius or None,
         region=region,
+        method=METHODS[given["InterpolationMethod"]],
     )
 
 

@@ -15,10 +15,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from impex.dialect import Dialect
+from impex.dialect import Dialect, Operation
+from impex.envelope import Element
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
 from impex.latmos import LATMOS
+from impex.node import NODE, RANK, rank_outputs
 from impex.openapi import openapi
 from impex.operations import Operations
 from impex.page import example_call, page, rest_page
@@ -93,13 +95,14 @@ class ImpexFront:
                 Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
             ]
             routes += endpoint.rest(dialect)
-        return [*routes, *self._descriptions(context)]
+        return [*routes, _rank(context), *self._descriptions(context)]
 
     def _descriptions(self, context: Context) -> list[Route]:
         """Give the routes of what describes all REST services."""
         address, description = (context.url(f"{self.prefix}/{p}") for p in ("rest", _OPENAPI))
-        told = orjson.dumps(openapi(self._dialects, address, version("vo-server")))
-        shown = rest_page(self._dialects, address, description)
+        dialects = [*self._dialects, NODE]
+        told = orjson.dumps(openapi(dialects, address, version("vo-server")))
+        shown = rest_page(dialects, address, description)
 
         async def describe(request: Request) -> Response:
             return Response(told, media_type="application/json")
@@ -170,7 +173,7 @@ class _Endpoint:
                 return await self.describe(request)
             return Response(self._page, media_type="text/html")
         charset = _charset(request)
-        content = await self._receive(request)
+        content = await _receive(request, self._limit)
         action = request.headers.get("soapaction", "")
         work = partial(self._service.answer, content, charset, action)
         return Response(await self._context.work(work), media_type=_XML)
@@ -180,16 +183,7 @@ class _Endpoint:
 
         async def call(request: Request) -> Response:
             operation = operation_named(dialect, request.path_params["operation"])
-            if request.method == "POST":
-                content = await self._receive(request)
-                if len(content) > operation.limit:
-                    raise TooMuch(
-                        f"the request is larger than the limit of {operation.name}, "
-                        f"{operation.limit} bytes"
-                    )
-                elements = from_json(content)
-            else:
-                elements = from_query(request.query_params.multi_items())
+            elements = await _elements(request, operation, self._limit)
 
             def work() -> tuple[bytes, str]:
                 return answer(self._service, request_of(dialect, operation, elements))
@@ -203,32 +197,57 @@ class _Endpoint:
         """Give the service description."""
         return Response(self._wsdl, media_type=_XML)
 
-    async def _receive(self, request: Request) -> bytes:
-        """Give the body; raises TooMuch over the limit, BadArgument where it does not come.
 
-        What is over the limit is read on for a while and dropped: a sender who is cut off in the
-        middle hears of a broken connection, but not why.
-        """
-        excess = TooMuch(f"the request is larger than this service's limit of {self._limit} bytes")
-        length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > _HEARD_OUT:
-            raise excess
-        content, size = bytearray(), 0
-        try:
-            async with asyncio.timeout(_SECONDS):
-                async for piece in request.stream():
-                    size += len(piece)
-                    if size <= self._limit:
-                        content += piece
-                    elif size > _HEARD_OUT:
-                        raise excess
-        except TimeoutError as err:
-            raise _Late(f"the request did not arrive within {_SECONDS:g} s") from err
-        except ClientDisconnect as err:
-            raise _Late("the request broke off") from err
-        if size > self._limit:
-            raise excess
-        return bytes(content)
+def _rank(context: Context) -> Route:
+    """Give the route of the ranking by what was observed."""
+
+    async def rank(request: Request) -> Response:
+        elements = await _elements(request, RANK, RANK.limit)
+        wanted = request_of(NODE, RANK, elements)
+        found = await context.work(partial(rank_outputs, wanted, context))
+        return Response(orjson.dumps({"result": found}), media_type="application/json")
+
+    return Route(f"/{_REST}/{NODE.name}/{RANK.name}", rank, methods=["GET", "POST"])
+
+
+async def _elements(request: Request, operation: Operation, most: int) -> list[Element]:
+    """Give the parameters of a request over REST; most: bytes of a body that are read at all."""
+    if request.method != "POST":
+        return from_query(request.query_params.multi_items())
+    content = await _receive(request, most)
+    if len(content) > operation.limit:
+        raise TooMuch(
+            f"the request is larger than the limit of {operation.name}, {operation.limit} bytes"
+        )
+    return from_json(content)
+
+
+async def _receive(request: Request, limit: int) -> bytes:
+    """Give the body; raises TooMuch over the limit, BadArgument where it does not come.
+
+    What is over the limit is read on for a while and dropped: a sender who is cut off in the
+    middle hears of a broken connection, but not why.
+    """
+    excess = TooMuch(f"the request is larger than this service's limit of {limit} bytes")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > _HEARD_OUT:
+        raise excess
+    content, size = bytearray(), 0
+    try:
+        async with asyncio.timeout(_SECONDS):
+            async for piece in request.stream():
+                size += len(piece)
+                if size <= limit:
+                    content += piece
+                elif size > _HEARD_OUT:
+                    raise excess
+    except TimeoutError as err:
+        raise _Late(f"the request did not arrive within {_SECONDS:g} s") from err
+    except ClientDisconnect as err:
+        raise _Late("the request broke off") from err
+    if size > limit:
+        raise excess
+    return bytes(content)
 
 
 def _charset(request: Request) -> str:

@@ -32,6 +32,7 @@ _log = logging.getLogger(__name__)
 
 _TIME = Parameter("Time", np.dtype("datetime64[ns]"), description="time of the orbit's position")
 _POSITION = "Position"
+_ANY_TIME = np.array(["2000-01-01"], "datetime64[ns]")  # to ask whether frames can be turned
 _SAMPLE = 100  # records of the sample interval
 # What companions put before and behind the name of a flight.
 _AFFIXES = max(len("av_"), len("_err"))
@@ -148,7 +149,7 @@ def _fits(output: Resource, orbit: Resource) -> bool:
     if orbit.frame is None or output.frame is None or output.domain is None:
         return False
     try:
-        transform(np.zeros((1, 3)), orbit.frame, output.frame, argument="orbit")
+        transform(np.zeros((1, 3)), orbit.frame, output.frame, argument="orbit", times=_ANY_TIME)
     except WrongFrame:
         return False
     return True
@@ -304,7 +305,9 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
     assert domain is not None
     try:
         way = _way(orbit, None, None)
-        points = transform(way.positions, way.frame, output.resource.frame, argument="orbit")  # type: ignore[arg-type]
+        frame = output.resource.frame
+        assert frame is not None
+        points = transform(way.positions, way.frame, frame, argument="orbit", times=way.times)
     except Refusal:
         return None
     times: Times | None = way.times

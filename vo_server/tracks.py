@@ -82,7 +82,7 @@ def track(
     with source.field(resource, wanted.names) as field:
 
         def at(points: Points) -> NDArray[np.float64]:
-            return field.sample(points, wanted.names, "linear")[0].T
+            return field.sample(points, wanted.names, request.method)[0].T
 
         forces = Forces(at, wanted.flow)
         steps = _steps(request, forces)
@@ -199,7 +199,7 @@ def _header(
         *describe_resource(request.resource),
         f"Particles in: {', '.join(fields.names)}"
         + (" with the electric field -U x B" if fields.flow else ""),
-        "Interpolation: linear",
+        f"Interpolation: {request.method}",
         describe_input(request.starts, request.resource),
     ]
     return Header(

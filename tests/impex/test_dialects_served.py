@@ -367,6 +367,12 @@ def test_refused_particles(
         fmi("getParticleTrajectory", ResourceID=OUTPUT, url_XYZ=_particles(fmi, **changes))
 
 
+def test_particles_take_the_method_that_is_named(fmi: Ask, flow: Context) -> None:
+    given = {"ResourceID": OUTPUT, "url_XYZ": _particles(fmi), "MaxSteps": "2"}
+    url = fmi("getParticleTrajectory", **given, InterpolationMethod="nearestgridpoint")
+    assert "Interpolation: nearest" in _read(flow, url).header.description
+
+
 def test_particles_need_their_columns_and_fields(
     fmi: Ask, points: str, context: Context, wrap: Wrap
 ) -> None:

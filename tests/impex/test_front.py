@@ -204,6 +204,7 @@ def test_dialects_are_chosen_by_name(context: Context) -> None:
         "/fmi",
         "/fmi.wsdl",
         "/rest/fmi/{operation}",
+        "/rest/node/rank",
         "/tree.xml",
         "/configuration.xml",
         "/openapi.json",

@@ -169,3 +169,38 @@ def test_every_operation_is_described() -> None:
         "maxItems": 3,
     }
     assert "get" not in told["paths"]["/fmi/getMostRelevantRun"]
+
+
+def test_rank(client: TestClient, points: str) -> None:
+    flown = client.get(
+        "/impex/rest/fmi/getDataPointValue", params={"ResourceID": _OUTPUT, "url_XYZ": points}
+    )
+    given = {"url_XYZ": flown.json()["result"], "Variable": ["Bx", "Bz"]}
+    answer = client.post("/impex/rest/node/rank", json={**given, "Object": "mars"})
+    assert answer.status_code == 200, answer.text
+    (found,) = answer.json()["result"]
+    assert found["ResourceID"] == _OUTPUT
+    assert found["misfit"] == pytest.approx(0.0, abs=1e-9)
+    assert found["points"] == 2
+    assert set(found["rms"]) == {"Bx", "Bz"}
+    assert "Bx_run" in client.get(found["url"]).text
+    got = client.get("/impex/rest/node/rank", params={**given, "Variable": "Bx Bz"})
+    assert got.json() == answer.json()
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "words"),
+    [
+        ({"Variable": "Ux"}, 404, "no output has Ux"),
+        ({"Object": "Venus"}, 404, "no output has Bx"),
+        ({"Variable": None}, 400, "Variable is missing"),
+        ({}, 400, "OBSERVED has no column 'Bx'"),
+    ],
+)
+def test_refused_ranks(
+    client: TestClient, points: str, changes: dict[str, Any], status: int, words: str
+) -> None:
+    given = {"url_XYZ": points, "Variable": "Bx", **changes}
+    answer = client.post("/impex/rest/node/rank", json=given)
+    assert answer.status_code == status
+    assert words in answer.json()["error"]["message"]

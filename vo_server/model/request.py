@@ -109,3 +109,4 @@ class TrackRequest:
     max_steps: int = 1000
     radius: float | None = None
     region: Box | None = None
+    method: Method = "linear"
