@@ -23,6 +23,7 @@ _ORDER = (
     ("TimeStart", "TimeStop"),
     ("ReleaseDate", "ExpirationDate"),
 )
+_TIMES = frozenset(name for pair in _ORDER for name in pair)
 # Styles of access that mean nothing without the key of a product.
 _KEYED = ("HAPI",)
 # Elements whose text is the id of another resource, beyond those whose name ends with ID.
@@ -79,12 +80,13 @@ def _names(kind: str) -> list[str]:
 def _order(record: Record) -> Broken:
     """Judge times that follow one another."""
     for parent in _nodes(record.resource):
-        for first, last in _ORDER:
-            begin, end = (next(parent.all(name), None) for name in (first, last))
-            if begin is None or end is None:
+        times = {node.name: node for node in reversed(parent.children) if node.name in _TIMES}
+        for first, last in _ORDER if len(times) > 1 else ():
+            if first not in times or last not in times:
                 continue
+            end = times[last]
             try:
-                early, late = (value(each.text, _TIME) for each in (begin, end))
+                early, late = (value(times[name].text, _TIME) for name in (first, last))
             except BadArgument:
                 continue  # the schema says so
             if late < early:  # type: ignore[operator]
@@ -150,9 +152,14 @@ RULES: dict[str, Callable[[Record], Broken]] = {
 }
 
 
-def _nodes(node: Node) -> Iterator[Node]:
-    """Give a node and all below it that are of the record's own namespace."""
-    yield node
-    for child in node.children:
-        if child.namespace is None and child.name != COMMENT:
-            yield from _nodes(child)
+def _nodes(top: Node) -> Iterator[Node]:
+    """Give a node and all below it that are of the record's own namespace, in their order."""
+    waiting = [top]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += [
+            child
+            for child in reversed(node.children)
+            if child.namespace is None and child.name != COMMENT
+        ]
