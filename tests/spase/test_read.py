@@ -109,6 +109,20 @@ def test_an_html_page_is_no_document() -> None:
     assert [f.model for f in found] == [None]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"<Format>", b"<Format " + b" ".join(b'a%d="1"' % n for n in range(10_000)) + b">"),
+        (b"<Format>", b"<Stranger/>" * 30_000 + b"<Format>"),
+        (b"Minutes.", b"x" * 11_000_000),
+    ],
+)
+def test_what_is_large_in_a_record_is_told_as_any_other(
+    good: bytes, old: bytes, new: bytes
+) -> None:
+    assert set(_rules(good.replace(old, new))) & {"schema", "xml"}
+
+
 def test_bytes_are_bounded(good: bytes) -> None:
     with pytest.raises(TooMuch):
         read(good, Budget(bytes=100))
