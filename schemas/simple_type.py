@@ -11,7 +11,8 @@ class SimpleType:
     """A type of text: built into XML Schema, or made from another one.
 
     base: the type that this one restricts; items: the type of each item of a white-space
-    separated list. A type with neither is built in. values, pattern: facets of the restriction.
+    separated list; union: the types of which a text may be any. A type with none of them is built
+    in. values, pattern: facets of the restriction.
     """
 
     name: str
@@ -20,6 +21,7 @@ class SimpleType:
     items: "SimpleType | None" = None
     values: tuple[str, ...] = ()
     pattern: str = ""
+    union: "tuple[SimpleType, ...]" = ()
 
     @property
     def is_list(self) -> bool:
@@ -41,7 +43,7 @@ class SimpleType:
 
     def lineage(self) -> Iterator["SimpleType"]:
         """Give every type that this one is made from, the first of all first, then itself."""
-        for kind in (self.base, self.items):
+        for kind in (self.base, self.items, *self.union):
             if kind is not None:
                 yield from kind.lineage()
         yield self

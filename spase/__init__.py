@@ -1,1 +1,1 @@
-"""SPASE: room for the data model, its records and their harvesting; nothing is built yet."""
+"""SPASE: records of SPASE and IMPEx, read from anybody's documents, judged, and written."""
