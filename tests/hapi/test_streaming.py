@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -189,8 +190,9 @@ def test_requests_take_turns(app: Any, give: Any) -> None:
     """Let two long streams run: neither waits for the other's end."""
 
     def blocks() -> Iterator[Table]:
-        for first in range(0, 51_200, 512):
+        for first in range(0, 4608, 512):
             yield _block(first, 512)
+            time.sleep(0.1)  # so long that the other one has begun before this one is through
 
     give(blocks)
     order: list[int] = []
