@@ -55,11 +55,7 @@ class GridField:
     @property
     def domain(self) -> Box:
         """Bounds of the grid's outermost nodes."""
-        lower, upper = self.grid.lower, self.grid.upper
-        return Box(
-            (float(lower[0]), float(lower[1]), float(lower[2])),
-            (float(upper[0]), float(upper[1]), float(upper[2])),
-        )
+        return Box.between(self.grid.lower, self.grid.upper)
 
     @property
     def step(self) -> float:
@@ -79,9 +75,11 @@ class GridField:
         kept = [variable.values for variable in chosen]
         ready = in_memory(kept)
         if ready is not None:
-            values, status = sample(self.grid, ready, points, method=method, body=self._sphere)
+            values, status = sample(
+                self.grid, ready, points, method=method, body=obstacle(self.body)
+            )
         else:
-            values, status = sample_parts(self.grid, kept, points, method, self._sphere)
+            values, status = sample_parts(self.grid, kept, points, method, obstacle(self.body))
         return in_si(values, chosen), status
 
     def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
@@ -109,12 +107,7 @@ class GridField:
         alike = len({variable.factor for variable in chosen}) == 1 and chosen[0].factor > 0.0
         if not alike or not fit(kept):
             return None
-        return GridVector.of(self.grid, [array.load() for array in kept], self._sphere)
-
-    @property
-    def _sphere(self) -> Sphere | None:
-        boundary = self.body.inner_boundary
-        return None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
+        return GridVector.of(self.grid, [array.load() for array in kept], obstacle(self.body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +125,12 @@ class GridSpectra(GridField):
         """Give spectra (n, bins) in the parameters' unit and status (n,)."""
         values, status = self.sample(points, list(self.variables), method)
         return values.T, status
+
+
+def obstacle(body: Body) -> Sphere | None:
+    """Give the sphere of a run's inner boundary, None where it has none."""
+    boundary = body.inner_boundary
+    return None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
 
 
 def in_si(values: NDArray[np.float64], variables: Sequence[Variable]) -> NDArray[np.float64]:

@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interpolation.blocks import CellTree, sample_tree
-from interpolation.body import Sphere
 from vo_server.errors import BadArgument
-from vo_server.field import Variable, in_si
+from vo_server.field import Variable, in_si, obstacle
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
@@ -37,11 +36,7 @@ class TreeField:
     @property
     def domain(self) -> Box:
         """Bounds of the outermost base cells' centres."""
-        lower, upper = self.tree.lower, self.tree.upper
-        return Box(
-            (float(lower[0]), float(lower[1]), float(lower[2])),
-            (float(upper[0]), float(upper[1]), float(upper[2])),
-        )
+        return Box.between(self.tree.lower, self.tree.upper)
 
     @property
     def step(self) -> float:
@@ -60,10 +55,10 @@ class TreeField:
                 f"a refined grid has no {method} interpolation; it has {', '.join(_METHODS)}"
             )
         chosen = [self.variables[name] for name in names]
-        boundary = self.body.inner_boundary
-        sphere = None if boundary is None else Sphere((0.0, 0.0, 0.0), boundary)
         cells = [variable.load().reshape(-1) for variable in chosen]
-        values, status = sample_tree(self.tree, cells, points, method=method, body=sphere)
+        values, status = sample_tree(
+            self.tree, cells, points, method=method, body=obstacle(self.body)
+        )
         return in_si(values, chosen), status
 
 

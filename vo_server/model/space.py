@@ -41,6 +41,13 @@ class Box:
     lower: tuple[float, float, float]
     upper: tuple[float, float, float]
 
+    @classmethod
+    def between(cls, lower: NDArray[np.float64], upper: NDArray[np.float64]) -> "Box":
+        """Give the box between two corners, each (3,)."""
+        x, y, z = lower.tolist()
+        u, v, w = upper.tolist()
+        return cls((x, y, z), (u, v, w))
+
     def holds(self, points: Points) -> NDArray[np.bool_]:
         """Tell for each point (n, 3) whether it lies inside."""
         return np.asarray(np.all((points >= self.lower) & (points <= self.upper), axis=1))

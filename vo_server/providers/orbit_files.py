@@ -161,10 +161,7 @@ class OrbitFiles:
             frame=whole.frame,
             body=None if self._radius is None else Body(self._options.body, self._radius),
             around=self._options.body,
-            domain=Box(
-                (float(lower[0]), float(lower[1]), float(lower[2])),
-                (float(upper[0]), float(upper[1]), float(upper[2])),
-            ),
+            domain=Box.between(lower, upper),
             version=version,
             source=self._options.path,
             spacecraft=self._options.spacecraft,
