@@ -12,13 +12,14 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import NamedTuple
 
-_MODULES = ("cells", "lines", "particles")
+_MODULES = ("cells", "values", "lines", "particles")
 
 
 class Kernels(NamedTuple):
     """The compiled modules of `interpolation.kernels`."""
 
     cells: ModuleType
+    values: ModuleType
     lines: ModuleType
     particles: ModuleType
 

@@ -72,7 +72,7 @@ def _compiled(plan: Plan, variables: Variables, method: str, result: Floats) -> 
     for group in variables.groups:
         whole = len(group.rows) == len(result)
         part = result if whole else np.empty((len(group.rows), result.shape[1]))
-        kernels.cells.gather(
+        kernels.values.gather(
             plan.index,
             plan.fraction,
             plan.inside,

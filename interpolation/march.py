@@ -55,7 +55,9 @@ SMALL, LARGE, GROW, SHRINK = 2.0**-400, 2.0**400, 2.0**600, 2.0**-600
 
 # What stands for no reason to end: the reason left when all steps are taken.
 GOING = int(EndReason.MAX_STEPS)
-AT_WALL = (EndReason.LEFT_DOMAIN, EndReason.LEFT_REGION, EndReason.REACHED_BODY)
+AT_WALL = np.isin(
+    np.arange(256), (EndReason.LEFT_DOMAIN, EndReason.LEFT_REGION, EndReason.REACHED_BODY)
+)
 
 # Points for which the record makes room at a time.
 _CHUNK = 16_384
@@ -100,10 +102,14 @@ class March:
             np.full(np.count_nonzero(going), self.step),
             np.zeros(np.count_nonzero(going), dtype=np.intp),
         )
+        landing: list[tuple[Indices, Floats, Floats]] = []
         while len(state.line):
             if spend is not None:
                 spend(len(record))
-            self._advance(state, seeds, first, record, reasons)
+            landing.append(self._advance(state, seeds, first, record, reasons))
+        if landing:
+            lines, places, lengths = (np.concatenate(part) for part in zip(*landing, strict=True))
+            self._land(lines, places, lengths, record)
         return reasons
 
     def _start(self, seeds: Floats) -> tuple[Floats, Reasons]:
@@ -119,8 +125,11 @@ class March:
 
     def _advance(
         self, state: _State, seeds: Floats, first: Floats, record: "Record", reasons: Reasons
-    ) -> None:
-        """Try one step on every line, and drop the lines that end."""
+    ) -> tuple[Indices, Floats, Floats]:
+        """Try one step on every line, and drop the lines that end.
+
+        Gives those that a wall ended: which, where they are, and their next step.
+        """
         ends, error, stop = self._attempt(state.place, state.length)
         clear = stop == GOING
         shortest = SHORTEST * self.step
@@ -140,13 +149,13 @@ class March:
             over |= ~clear & ~retried
             chosen = np.clip(length * change, shortest, self.step)
             length = np.where(retried, length * 0.5, np.where(clear, chosen, length))
-        landing = over & np.isin(stop, AT_WALL)
-        if landing.any():
-            self._land(state.line[landing], state.place[landing], state.length[landing], record)
+        landing = over & AT_WALL[stop]
+        landed = state.line[landing], state.place[landing], state.length[landing]
         reasons[state.line[over]] = stop[over]
         state.place = np.where(taken[:, None], ends, state.place)
         state.length = length
         state.keep(~over)
+        return landed
 
     def slope(self, points: Floats) -> tuple[Floats, Reasons]:
         """Give the unit vectors along which lines run, and why there is none (then 0)."""

@@ -203,7 +203,7 @@ class _Pusher:
             time[going] += step[clear]
             work[going] += moved[2][clear]
             reasons[ending] = stop[~clear]
-            landed = self._land(ending[np.isin(stop[~clear], AT_WALL)], place, momentum, time, work)
+            landed = self._land(ending[AT_WALL[stop[~clear]]], place, momentum, time, work)
             # A point that was passed over is the last one after all.
             last = np.union1d(landed, ending) if (taken - 1) % self.limits.stride else landed
             due = taken % self.limits.stride == 0 or taken == self.limits.max_steps

@@ -62,7 +62,7 @@ def _compiled(
     group = variables.groups[0]
     if len(group.rows) != len(result):
         return False
-    kernels.cells.sample(
+    kernels.values.sample(
         points,
         variables.grid.numbers,
         group.addresses,

@@ -1,7 +1,10 @@
 """Field lines and stream lines: many at a time, with steps of one length or of an accuracy."""
 
+import os
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +26,8 @@ Spend = Callable[[int], None]
 _WORK = 200_000
 # Points for which a compiled kernel is given room at a time.
 _ROOM = 65_536
+# Lines for which one more thread is worth its beginning.
+_LEAST = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +90,10 @@ def trace(
     """Follow a vector from each seed, (n, 3), along it (direction 1) or against it (-1).
 
     `vector` gives the vectors (m, 3) at points (m, 3), NaN where there is none; only their
-    direction counts. A `GridVector` is followed by compiled kernels where there are any, with
-    the same numbers. `domain` is the lower and upper corner of the box in which the vector is
-    defined. `spend` is called now and then with the number of points so far and may stop the
-    work by raising.
+    direction counts. A `GridVector` is followed by compiled kernels where there are any, many
+    seeds on all processors, with the same numbers. `domain` is the lower and upper corner of the
+    box in which the vector is defined. `spend` is called now and then, by one thread at a time,
+    with the number of points so far and may stop the work by raising.
 
     A step that would end beyond a wall, or find no vector there, is shortened until the line
     ends on the wall, to 1e-9 of a step. A step that finds no vector elsewhere is not taken:
@@ -116,10 +121,53 @@ def trace(
     return Lines(*record.sorted(), reasons)
 
 
+@dataclass(slots=True)
+class _Tally:
+    """The points of all threads, told to `spend`; when it raises in one, all threads end."""
+
+    spend: Spend | None
+    total: int = 0
+    failed: Exception | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, points: int) -> None:
+        """Count the points that a thread has found; raises what `spend` raised."""
+        with self.lock:
+            if self.failed is not None:
+                raise self.failed
+            self.total += points
+            try:
+                if self.spend is not None:
+                    self.spend(self.total)
+            except Exception as err:
+                self.failed = err
+                raise
+
+
 def _compiled(
     vector: GridVector, group: Group, seeds: Floats, march: March, spend: Spend | None
 ) -> Lines:
-    """Trace by a compiled kernel, as many lines at a time as there is room and patience for."""
+    """Trace by a compiled kernel, on as many threads as there are processors and work."""
+    threads = max(1, min(os.cpu_count() or 1, len(seeds) // _LEAST))
+    tally = _Tally(spend)
+
+    def follow(part: Floats) -> Lines:
+        return _follow(vector, group, part, march, tally)
+
+    if threads == 1:
+        return follow(seeds)
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(follow, np.array_split(seeds, threads)))
+    counts = np.concatenate([np.diff(lines.offsets) for lines in found])
+    return Lines(
+        np.concatenate([lines.points for lines in found]),
+        _offsets(counts),
+        np.concatenate([lines.reasons for lines in found]),
+    )
+
+
+def _follow(vector: GridVector, group: Group, seeds: Floats, march: March, tally: _Tally) -> Lines:
+    """Trace lines one after another, as many points at a time as there is room and patience for."""
     kernels = engine.kernels()
     assert kernels is not None
     reasons = np.zeros(len(seeds), dtype=np.uint8)
@@ -127,9 +175,8 @@ def _compiled(
     parts: list[Floats] = [np.empty((0, 3))]
     # The line in work and the steps it has taken; where it is, its next step, its first way.
     at, state = np.array([0, -1], dtype=np.int64), np.empty(7)
-    total = 0
+    room = np.empty((_ROOM, 3))
     while at[0] < len(seeds):
-        room = np.empty((_ROOM, 3))
         filled = kernels.lines.trace(
             seeds,
             vector.grid.numbers,
@@ -143,9 +190,9 @@ def _compiled(
             (at, state, room, counts, reasons),
         )
         parts.append(room[:filled].copy())
-        total += filled
-        if spend is not None:
-            spend(total)
-    offsets = np.zeros(len(seeds) + 1, dtype=np.intp)
-    np.cumsum(counts, out=offsets[1:])
-    return Lines(np.concatenate(parts), offsets, reasons)
+        tally.add(filled)
+    return Lines(np.concatenate(parts), _offsets(counts), reasons)
+
+
+def _offsets(counts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    return np.concatenate([np.zeros(1, dtype=np.intp), np.cumsum(counts)])

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interpolation.body import Sphere
+from interpolation.body import Sphere, inside_body
+from interpolation.gather import gather
 from interpolation.layout import Group, Values, Variables, prepare
+from interpolation.locate import locate
 from interpolation.rectilinear import Floats, Grid
-from interpolation.sample import sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,7 +33,10 @@ class GridVector:
 
     def __call__(self, points: Floats) -> Floats:
         """Give the vectors (n, C) at points (n, 3)."""
-        return sample(self.grid, self.components, points, body=self.body)[0].T
+        vectors = gather(locate(self.grid, points), self.components).T
+        if self.body is not None:
+            vectors[inside_body(points, self.body)] = np.nan
+        return vectors
 
     @property
     def domain(self) -> tuple[Floats, Floats]:

@@ -92,8 +92,8 @@ class Warm:
         shape = (*self.grid.shape, _VARIABLES)
         self.values = [random.standard_normal(shape[:3]).astype("f4") for _ in range(_VARIABLES)]
         self.variables = prepare(self.grid, self.values)
-        side_by_side = np.stack(self.values, axis=-1)
-        self.interleaved = prepare(self.grid, [side_by_side[..., v] for v in range(_VARIABLES)])
+        self.side_by_side = np.stack(self.values, axis=-1, out=_aligned(shape))
+        self.interleaved = prepare(self.grid, list(np.moveaxis(self.side_by_side, -1, 0)))
         self.rgi = [RegularGridInterpolator((self.axis,) * 3, v) for v in self.values]
 
     def rows(self) -> list[Row]:
@@ -171,22 +171,27 @@ class Warm:
         """Compare with the time that the memory needs to give as many random cache lines."""
         count = 1_000_000
         points = np.random.default_rng(1).uniform(-1, 1, (count, 3))
-        # A cell of eight variables of four bytes: two nodes make 64 bytes, over four rows, and
-        # half of them begin within a line.
-        lines_a_point = 4 * 1.5
+        # Nodes that lie side by side: two of 32 bytes in each of four rows, half of which begin
+        # within a line. Apart: two of 4 bytes, of which one pair in sixteen is cut.
+        lines = {"ours, side by side": 4 * 1.5, "ours": 8 * 4 * (1 + 1 / 16)}
         taken = _in_turns(
             {
+                "ours": lambda: sample(self.grid, self.variables, points),
                 "ours, side by side": lambda: sample(self.grid, self.interleaved, points),
+                "lines": _toucher(self.side_by_side, 2 * count),
                 "peer": lambda: [peer(points) for peer in self.rgi],
             },
             3,
         )
-        limit = _line_seconds(self.interleaved.values[0].base) * lines_a_point * count
-        name = "ours, side by side"
+        seconds = taken["lines"] / (2 * count)
         what = "1,000,000 random points x 8"
         return [
-            Row(what, name, "the memory's random lines", taken[name], limit, 1 / 1.3),
-            Row(what, name, "SciPy RegularGridInterpolator", taken[name], taken["peer"], None),
+            Row(what, name, *peer)
+            for name in lines
+            for peer in (
+                ("the memory's random lines", taken[name], seconds * lines[name] * count, 1 / 1.3),
+                ("SciPy RegularGridInterpolator", taken[name], taken["peer"], None),
+            )
         ]
 
     def _numpy(self) -> list[Row]:
@@ -204,8 +209,16 @@ class Warm:
         return [Row(what, "ours, NumPy only", peer, taken["ours"], taken["peer"], 2.0)]
 
 
-def _line_seconds(memory: Any) -> float:
-    """Measure the seconds that a random cache line of some memory takes, many under way."""
+def _aligned(shape: tuple[int, ...]) -> Any:
+    """Give an array of float32 that begins with a cache line."""
+    size = int(np.prod(shape))
+    memory = np.empty(size + 16, dtype="f4")
+    start = -memory.ctypes.data % 64 // 4
+    return memory[start : start + size].reshape(shape)
+
+
+def _toucher(memory: Any, count: int) -> Call:
+    """Give a call that reads random cache lines of some memory, many under way at a time."""
     numba = importlib.import_module("numba")
     flat = memory.reshape(-1)
 
@@ -216,8 +229,8 @@ def _line_seconds(memory: Any) -> float:
             total += values[places[k]]
         return float(total)
 
-    places = np.random.default_rng(2).integers(0, len(flat) // 16, 2_000_000) * 16
-    return _in_turns({"touch": lambda: touch(flat, places)}, 5)["touch"] / len(places)
+    places = np.random.default_rng(2).integers(0, len(flat) // 16, count) * 16
+    return lambda: touch(flat, places)
 
 
 def _dipole(points: Floats) -> Floats:

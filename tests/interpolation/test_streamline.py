@@ -502,3 +502,30 @@ def test_a_region_must_be_a_box(region: Box) -> None:
 def test_a_direction_is_one_way_or_the_other() -> None:
     with pytest.raises(ValueError, match="direction is 0; it must be 1 or -1"):
         trace(along_x, np.zeros((1, 3)), TraceLimits(1.0, 1), 0, domain=BOX)
+
+
+def test_many_lines_are_those_of_each_seed_alone() -> None:
+    """Lines that threads share among them come in the order of their seeds, with the same bits."""
+    field = sampled(rotation, Grid(*[np.linspace(-1.0, 1.0, 9)] * 3))
+    seeds = np.random.default_rng(7).uniform(-0.9, 0.9, (300, 3))
+    limits = TraceLimits(0.1, 40, closure=0.0)
+    many = trace(field, seeds, limits, 1, domain=field.domain)
+    for number in (0, 149, 150, 299):
+        alone = trace(field, seeds[number : number + 1], limits, 1, domain=field.domain)
+        np.testing.assert_array_equal(line(many, number), alone.points)
+        assert many.reasons[number] == alone.reasons[0]
+
+
+def test_what_stops_one_thread_stops_all() -> None:
+    field = sampled(rotation, Grid(*[np.linspace(-1.0, 1.0, 9)] * 3))
+    seeds = np.random.default_rng(8).uniform(-0.9, 0.9, (300, 3))
+    told: list[int] = []
+
+    def spend(points: int) -> None:
+        told.append(points)
+        raise TimeoutError
+
+    limits = TraceLimits(0.1, 40, closure=0.0)
+    with pytest.raises(TimeoutError):
+        trace(field, seeds, limits, 1, domain=field.domain, spend=spend)
+    assert len(told) == 1
