@@ -76,9 +76,9 @@ def find(
         load(nodes[1], counts[1] - 1, 0.0),
         load(nodes[2], counts[2] - 1, 0.0),
     )
+    given = points[start : start + size]
     for k in range(size):
-        for axis in range(3):
-            place[axis, k] = points[start + k, axis]
+        place[0, k], place[1, k], place[2, k] = given[k, 0], given[k, 1], given[k, 2]
     for axis in range(3):
         if periodic[axis]:
             for k in range(size):
@@ -95,7 +95,7 @@ def find(
         outside += not within
     bad[:] = False
     for k in range(size if outside > 0 else 0):
-        x, y, z = points[start + k, 0], points[start + k, 1], points[start + k, 2]
+        x, y, z = given[k, 0], given[k, 1], given[k, 2]
         bad[k] = not (np.isfinite(x) and np.isfinite(y) and np.isfinite(z))
     if memory[2][0]:
         return _each(size, grid, memory, runs, plan, at)

@@ -7,7 +7,6 @@ without its lock. Only arrays of plain numbers whose filters are shuffle and def
 import itertools
 import math
 import threading
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from isal import isal_zlib
 
 from vo_server.blocks import Array, Chunking, Shape, Window
 from vo_server.errors import BadFile
@@ -147,10 +147,10 @@ class Chunked:
         return math.prod(self.size) * self.stored.itemsize
 
     def _inflated(self, raw: Bytes) -> Bytes:
-        inflater = zlib.decompressobj()
+        inflater = isal_zlib.decompressobj()
         try:
             data = inflater.decompress(raw.data, self._nbytes + 1)
-        except zlib.error as err:
+        except isal_zlib.error as err:  # type: ignore[misc]  # its stub calls it an instance
             raise self._damaged() from err
         if not inflater.eof or len(data) != self._nbytes:
             raise self._damaged()
