@@ -84,8 +84,7 @@ _FORGET = (
     "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
 )
 _FOUND_BY = """
-SELECT record.*, 0 AS stamp FROM record JOIN touched ON touched.id = record.id
-WHERE record.shown AND NOT record.deleted
+SELECT record.*, 0 AS stamp FROM record JOIN touched ON touched.id = record.id WHERE record.shown
 """
 _ROW = "SELECT record.*, revision.stamp FROM record JOIN revision ON number = record.revision"
 
@@ -217,7 +216,7 @@ class Records:
         """Give what matches, deleted ones too, in the order of changes, after a `Row.place`.
 
         since, until: datestamps, both included. What changes between two pages comes later, once
-        more; nothing is left out. Words, facets and times of the query are not looked at.
+        more; nothing is left out. Words of the query are not looked at.
         """
         where, values = _conditions(query, deleted=True)
         return self._rows(
@@ -248,11 +247,11 @@ class Records:
 
     def values(self, facet: str, kinds: Sequence[str] = ()) -> dict[str, int]:
         """Give the words of a list that records have, with how many have each."""
-        ask = "SELECT value, count(*) FROM facet"
-        if kinds:
-            marks = ", ".join("?" * len(kinds))
-            ask += f" JOIN record ON record.key = facet.key AND kind IN ({marks})"
-        ask += " WHERE name = ? GROUP BY value ORDER BY value"
+        marks = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        ask = (
+            "SELECT value, count(*) FROM facet JOIN record ON record.key = facet.key "  # noqa: S608
+            f"AND NOT deleted {marks} WHERE name = ? GROUP BY value ORDER BY value"
+        )
         return dict(map(tuple, self._all(ask, (*kinds, facet))))
 
     def counts(self) -> list[Count]:
@@ -330,14 +329,16 @@ def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int
 def _index(db: sqlite3.Connection, stored: sqlite3.Row) -> None:
     """Let a row be found by its words and facets."""
     row, key = unpacked(stored), stored["key"]
-    terms = [row.kind, *(value for values in row.facets.values() for value in values)]
-    parts = [part for term in terms for part in (term, _CAMEL.sub(" ", term))]
-    words = (key, row.title, row.id, " ".join(dict.fromkeys(parts)), row.description)
-    db.execute("INSERT INTO words (rowid, title, id, terms, description) VALUES (?,?,?,?,?)", words)
     db.executemany(
         "INSERT OR IGNORE INTO facet VALUES (?, ?, ?)",
         [(name, value, key) for name, values in row.facets.items() for value in values],
     )
+    if row.deleted:
+        return
+    terms = [row.kind, *(value for values in row.facets.values() for value in values)]
+    parts = [part for term in terms for part in (term, _CAMEL.sub(" ", term))]
+    words = (key, row.title, row.id, " ".join(dict.fromkeys(parts)), row.description)
+    db.execute("INSERT INTO words (rowid, title, id, terms, description) VALUES (?,?,?,?,?)", words)
 
 
 def _conditions(query: Query, deleted: bool = False) -> tuple[str, dict[str, Any]]:
@@ -368,22 +369,29 @@ def _conditions(query: Query, deleted: bool = False) -> tuple[str, dict[str, Any
         where.append("record.start IS NOT NULL AND coalesce(record.stop, :start) >= :start")
         values["start"] = seconds(query.start)
     for number, (name, wanted) in enumerate(query.facets.items()):
-        condition, more = _facet(f"facet_{number}", name, wanted)
-        where.append(f"record.key IN ({condition})")
+        condition, more = _facet(f"facet_{number}", name, wanted, one_by_one=deleted)
+        where.append(condition)
         values |= more
     return " AND ".join(where), values
 
 
-def _facet(prefix: str, name: str, wanted: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """Ask for rows with any of these words of a list, or with one below them."""
+def _facet(
+    prefix: str, name: str, wanted: Sequence[str], one_by_one: bool
+) -> tuple[str, dict[str, Any]]:
+    """Ask for rows with any of these words of a list, or with one below them.
+
+    one_by_one: look at each row as it comes, which keeps another order; else at all rows first.
+    """
     values: dict[str, Any] = {prefix: name}
     either = []
     for number, value in enumerate(wanted):
         at = f"{prefix}_{number}"
         either.append(f"value = :{at} OR (value > :{at}_from AND value < :{at}_to)")
         values |= {at: value, f"{at}_from": f"{value}.", f"{at}_to": f"{value}/"}
-    ask = f"SELECT key FROM facet WHERE name = :{prefix} AND ({' OR '.join(either) or 'FALSE'})"  # noqa: S608
-    return ask, values
+    ask = f"FROM facet WHERE name = :{prefix} AND ({' OR '.join(either) or 'FALSE'})"
+    if one_by_one:
+        return f"EXISTS (SELECT 1 {ask} AND facet.key = record.key)", values
+    return f"record.key IN (SELECT key {ask})", values
 
 
 def _match(text: str) -> str | None:
