@@ -17,6 +17,7 @@ from vo_server.fetch import Fetcher
 from vo_server.model.resource import Resource
 from vo_server.model.table import Table
 from vo_server.ports import Format, Link, LinkSource, Provider, Service, ServiceSource, Site
+from vo_server.records import Records
 from vo_server.registry import Registry
 from vo_server.results import ResultStore
 from vo_server.settings import Settings
@@ -53,7 +54,8 @@ class Context:
     """Everything a front works with; one a process, nothing shared between processes but files.
 
     settings: of the node; registry: every resource; results: the store behind `/results/`;
-    fronts: all of the node's; datasets: every time series by its short name.
+    fronts: all of the node's; datasets: every time series by its short name; records: what is
+    known of resources here and elsewhere, opened when first asked.
     """
 
     def __init__(self, settings: Settings, stop: Event) -> None:
@@ -62,6 +64,7 @@ class Context:
         self.results = ResultStore(
             settings.state / "results", settings.node.base_url, settings.results
         )
+        self.records = Records(settings.state / "records.sqlite")
         self.fronts = tuple(fronts(settings))
         self._fetcher = Fetcher(settings.fetch)
         self._stop = stop
@@ -95,6 +98,7 @@ class Context:
         """Begin no work any more."""
         self._workers.close()
         self._clerks.close()
+        self.records.close()
 
     def url(self, path: str) -> str:
         """Give the public URL of a path below `base_url`."""
