@@ -66,7 +66,7 @@ def test_all_kinds_are_there_and_what_is_not_is_told(context: Context) -> None:
     }
     (finding,) = (found for found in told_by(context) if isinstance(found, Finding))
     assert finding.message == (
-        "spase://Demo/SimulationModel/Dipole has no record: its kind is not told; "
+        "spase://Demo/SimulationModel/Dipole has no record: its kind of simulation is not told; "
         "give model_type in run.toml"
     )
 
