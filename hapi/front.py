@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 from email.utils import format_datetime
 from functools import partial
+from urllib.parse import urlencode
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,8 +21,14 @@ from hapi.version import MOUNTS, V3_0, Mount, mount_of
 from vo_server.conditional import unchanged
 from vo_server.context import Context
 from vo_server.errors import Refusal
+<<<<<<< HEAD
+from vo_server.model.resource import Resource
+from vo_server.model.time import print_time
+from vo_server.ports import Link, Service
+=======
 from vo_server.leaf import SAFE
 from vo_server.ports import Service
+>>>>>>> store
 from vo_server.streaming import Status
 
 _CORS = {
@@ -72,6 +79,19 @@ class HapiFront:
                 f"{base}{MOUNTS[-1].path}",
                 f"{base}{MOUNTS[-1].path}/capabilities",
             ),
+        ]
+
+    def links(self, context: Context, resource: Resource) -> list[Link]:
+        """Give the server with the name of a time series, and all of it as one file."""
+        series = resource.series
+        if series is None:
+            return []
+        base = f"{context.settings.node.base_url}/hapi"
+        start, stop = (print_time(t) for t in (series.coverage.start, series.coverage.stop))
+        asked = urlencode({"id": series.name, "time.min": start, "time.max": stop}, safe=":")
+        return [
+            Link("HAPI", base, "service", "HAPI", series.name, ("CSV", "JSON", "Binary")),
+            Link("Records", f"{base}/data?{asked}", "file", media_type="text/csv"),
         ]
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:

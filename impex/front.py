@@ -31,8 +31,8 @@ from impex.tree import configuration, tree
 from impex.wsdl import wsdl
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
-from vo_server.model.resource import Kind
-from vo_server.ports import Service
+from vo_server.model.resource import Kind, Resource
+from vo_server.ports import Link, Service
 
 _DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
@@ -137,6 +137,17 @@ class ImpexFront:
             example = example_call(address, outputs[0].id) if outputs else ""
             services.append(Service(dialect.title, address, f"{address}?wsdl", example))
         return services
+
+    def links(self, context: Context, resource: Resource) -> list[Link]:
+        """Give the description of every service that samples an output."""
+        if resource.kind is not Kind.OUTPUT:
+            return []
+        base = context.url(self.prefix)
+        formats = ("VOTable", "NetCDF", "Text")
+        return [
+            Link(d.title, f"{base}/{d.name}?wsdl", "service", "WebService", formats=formats)
+            for d in self._dialects
+        ]
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""

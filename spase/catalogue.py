@@ -1,21 +1,15 @@
 """Catalogue: the node's store of records in the words of SPASE, kept up with what the node serves."""
 
-import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
-from spase.record import Record
+from spase.own import records
 from spase.rows import ids_named, row
 from vo_server.context import Context
 from vo_server.errors import UnknownResource, excerpt
 from vo_server.record_format import RowSource
-from vo_server.row import OWN, Query, Row, authority
-
-_log = logging.getLogger(__name__)
-
-Own = Callable[[Context], Iterable[Record]]
-
+from vo_server.records import Records
+from vo_server.row import OWN, Row, authority
 
 class Catalogue:
     """What is known of resources, by id.
@@ -24,15 +18,14 @@ class Catalogue:
     answer, and before an id of its own is said to be unknown; else beside the answers.
     """
 
-    def __init__(self, context: Context, own: Own) -> None:
+    def __init__(self, context: Context) -> None:
         self._context = context
-        self._own = own
         self._lock = threading.Lock()
         self._seen: object = None
         self._written: object = None
 
     @property
-    def records(self) -> Any:
+    def records(self) -> Records:
         """The store, with what the node told of itself last."""
         if self._written is None:
             self.refresh()
@@ -52,12 +45,12 @@ class Catalogue:
 
     def find(self, id: str) -> Row | None:
         """Give the row of an id, None where there is none; a row that is not deleted first."""
-        records = self.records
+        store = self.records
         scheme, _, rest = id.partition("://")
-        exact = records.get(id)
+        exact = store.get(id)
         if exact is not None and not exact.deleted:
-            return exact  # type: ignore[no-any-return]
-        others = (records.get(name) for name in ids_named(rest)) if scheme and rest else iter(())
+            return exact
+        others = (store.get(name) for name in ids_named(rest)) if scheme and rest else iter(())
         live = (other for other in others if other is not None and not other.deleted)
         return next(live, exact)
 
@@ -78,5 +71,5 @@ class Catalogue:
         return self._context.registry.entries() is not self._seen
 
     def _rows(self) -> Iterator[Row]:
-        for record in self._own(self._context):
+        for record in records(self._context):
             yield row(record)

@@ -1,14 +1,22 @@
 """Forms: records given away as SPASE 2.7.1 and as IMPEx, each valid by its schema or not at all."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lxml import etree
 
 from schemas.model import Model, model
-from spase.dictionary import stated
+from spase.dictionary import NAMESPACES, stated
 from spase.judge import is_valid
+from spase.mapping import IMPEX_MODEL, SPASE_MODEL, to_impex, to_spase
 from spase.read import parsed
+from spase.record import Record
+from spase.rows import record_of
+from spase.write import write
+from vo_server.check import Finding
 from vo_server.row import Row
+
+Mapped = Callable[[Record], tuple[Record | None, list[Finding]]]
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
@@ -20,7 +28,7 @@ class Spase:
     schema = "https://www.spase-group.org/data/schema/spase-2.7.1.xsd"
 
     def __init__(self, context: Any) -> None:
-        self._model = model("spase-2.7.1")
+        self._model = model(SPASE_MODEL)
 
     def identifier(self, row: Row) -> str:
         """Give the ResourceID."""
@@ -28,7 +36,7 @@ class Spase:
 
     def write(self, row: Row) -> bytes | None:
         """Give a record in the newest version, None where it is not valid by that."""
-        return _valid(row, self._model, self.schema)
+        return _valid(row, self._model, self.schema, to_spase)
 
 
 class Impex:
@@ -38,7 +46,7 @@ class Impex:
     schema = "http://impex-fp7.oeaw.ac.at/xsd/impex-1_0_2.xsd"
 
     def __init__(self, context: Any) -> None:
-        self._model = model("impex-1.0.2")
+        self._model = model(IMPEX_MODEL)
 
     def identifier(self, row: Row) -> str:
         """Give the ResourceID."""
@@ -46,14 +54,20 @@ class Impex:
 
     def write(self, row: Row) -> bytes | None:
         """Give a record in IMPEx, None where it cannot be."""
-        return _valid(row, self._model, self.schema)
+        return _valid(row, self._model, self.schema, to_impex)
 
 
-def _valid(row: Row, target: Model, schema: str) -> bytes | None:
+def _valid(row: Row, target: Model, schema: str, mapped: Mapped) -> bytes | None:
     """Give the document of a row as one of a model, None where it is none."""
-    if row.namespace != target.namespace:
+    if row.namespace not in NAMESPACES:
         return None
-    root = parsed(row.content)
+    content: bytes | None = row.content
+    if row.namespace != target.namespace:
+        record, _ = mapped(record_of(row))
+        content = None if record is None else write(record)
+    if content is None:
+        return None
+    root = parsed(content)
     said = root.find(f"{{{target.namespace}}}Version")
     if said is not None:
         said.text = stated(target)

@@ -15,8 +15,9 @@ from vo_server.budget import Budget
 from vo_server.datasets import Datasets
 from vo_server.errors import BadTable, UpstreamFailed
 from vo_server.fetch import Fetcher
+from vo_server.model.resource import Resource
 from vo_server.model.table import Table
-from vo_server.ports import Format, Provider, Service, ServiceSource, Site
+from vo_server.ports import Format, Link, LinkSource, Provider, Service, ServiceSource, Site
 from vo_server.record_format import RecordFormat, offered, record_formats
 from vo_server.records import Records
 from vo_server.registry import Registry
@@ -122,6 +123,15 @@ class Context:
             for front in self.fronts
             if isinstance(front, ServiceSource)
             for service in front.services(self)
+        ]
+
+    def links(self, resource: Resource) -> list[Link]:
+        """Give what every front does with a resource."""
+        return [
+            link
+            for front in self.fronts
+            if isinstance(front, LinkSource)
+            for link in front.links(self, resource)
         ]
 
     @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,33 @@ class ServiceSource(Protocol):
 
     def services(self, context: Any) -> Sequence[Service]:
         """Give the services under their public URLs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something that a front does with one resource.
+
+    role: whether `url` is a service that is asked for it, a file that holds it, or a record that
+    describes it; style: of a service, in the words of SPASE; key: what the service calls the
+    resource; formats: of what it gives, in the words of SPASE; media_type: of a file or record.
+    """
+
+    title: str
+    url: str
+    role: Literal["service", "file", "record"] = "service"
+    style: str = ""
+    key: str = ""
+    formats: tuple[str, ...] = ()
+    media_type: str = ""
+
+
+@runtime_checkable
+class LinkSource(Protocol):
+    """A front that tells what it can do with a resource."""
+
+    def links(self, context: Any, resource: Resource) -> Sequence[Link]:
+        """Give links under their public URLs; nothing for what it does not serve."""
         ...
 
 

@@ -137,6 +137,8 @@ class DatasetFile(_Section):
     sample_stop: Time | None = None
     cadence: Duration | None = None
     stamp: Stamp = "center"
+    measures: tuple[Text, ...] = ()
+    region: tuple[Text, ...] = ()
     description: str = ""
     mission: Text = ""
     instrument: Text = ""

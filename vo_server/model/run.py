@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -97,6 +97,21 @@ BodyName = Annotated[Text, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
 
+ModelType = Literal[
+    "Analytic",
+    "AOGCM",
+    "Electrohydrodynamic",
+    "Empirical",
+    "GCM",
+    "Hybrid",
+    "MHD",
+    "NonHydrostatic",
+    "Paraboloid",
+    "PIC",
+    "TestParticle",
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -156,12 +171,13 @@ class SolarWind(_Section):
 class Run(_Section):
     """One simulation run.
 
-    frame, body, body_radius: may be left out where the files tell them; inner_boundary: radius
-    of the model's obstacle.
+    model_type: how the model computes, in the words of SPASE and IMPEx; frame, body, body_radius:
+    may be left out where the files tell them; inner_boundary: radius of the model's obstacle.
     """
 
     id: Identifier
     model: Identifier
+    model_type: ModelType | None = None
     title: Text = ""
     body: BodyName | None = None
     body_radius: Length | None = None

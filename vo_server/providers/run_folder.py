@@ -218,7 +218,13 @@ def _resource(
 
 def _ancestors(run: Run, output: Resource) -> tuple[Resource, Resource]:
     """Describe the model and the run of an output."""
-    model = Resource(id=run.model, kind=Kind.MODEL, title=run.model.rpartition("/")[2])
+    model = Resource(
+        id=run.model,
+        kind=Kind.MODEL,
+        title=run.model.rpartition("/")[2],
+        method=run.model_type,
+        source=str(Path(output.source).parent / RUN_FILE),
+    )
     described = Resource(
         id=run.id,
         kind=Kind.RUN,

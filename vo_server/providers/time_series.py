@@ -230,6 +230,8 @@ def _describe(
         geo=dataset.geo,
         notes=dataset.notes,
         warnings=dataset.warnings,
+        measures=dataset.measures,
+        region=dataset.region,
         metadata=tuple(item.metadata() for item in dataset.metadata),
     )
     parameters = tuple(
