@@ -21,14 +21,10 @@ from hapi.version import MOUNTS, V3_0, Mount, mount_of
 from vo_server.conditional import unchanged
 from vo_server.context import Context
 from vo_server.errors import Refusal
-<<<<<<< HEAD
+from vo_server.leaf import SAFE
 from vo_server.model.resource import Resource
 from vo_server.model.time import print_time
 from vo_server.ports import Link, Service
-=======
-from vo_server.leaf import SAFE
-from vo_server.ports import Service
->>>>>>> store
 from vo_server.streaming import Status
 
 _CORS = {

@@ -1,4 +1,4 @@
-"""Catalogue: the node's store of records in the words of SPASE, kept up with what the node serves."""
+"""Catalogue: the store of records by the ids of SPASE, kept up with what the node serves."""
 
 import threading
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from vo_server.errors import UnknownResource, excerpt
 from vo_server.record_format import RowSource
 from vo_server.records import Records
 from vo_server.row import OWN, Row, authority
+
 
 class Catalogue:
     """What is known of resources, by id.
@@ -36,7 +37,11 @@ class Catalogue:
     def get(self, id: str) -> Row:
         """Give the row of an id, which may have either name of its kind; raises UnknownResource."""
         found = self.find(id)
-        if found is None and self._is_old() and authority(id) == self._context.settings.node.authority:
+        if (
+            found is None
+            and self._is_old()
+            and authority(id) == self._context.settings.node.authority
+        ):
             self.refresh()
             found = self.find(id)
         if found is None:

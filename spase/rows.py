@@ -106,9 +106,10 @@ def _span(resource: Node) -> tuple[np.datetime64 | None, np.datetime64 | None]:
 
 def _time(text: str) -> np.datetime64 | None:
     try:
-        return np.datetime64(parse_time(text), "s")
+        whole: np.datetime64 = parse_time(text).astype("datetime64[s]")
     except BadArgument:
         return None
+    return whole
 
 
 def _facets(resource: Node) -> Facets:

@@ -399,9 +399,7 @@ def _match(query: Query) -> str | None:
 
     None where there is nothing to look for.
     """
-    words = [
-        word for word in query.words.replace("\0", " ").split() if any(map(str.isalnum, word))
-    ]
+    words = [word for word in query.words.replace("\0", " ").split() if any(map(str.isalnum, word))]
     if len(words) > _MOST_WORDS:
         raise BadArgument(f"more than {_MOST_WORDS} words are looked for", argument="words")
     for word in words:
