@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
@@ -17,9 +18,11 @@ from vo_server.fetch import Fetcher
 from vo_server.model.resource import Resource
 from vo_server.model.table import Table
 from vo_server.ports import Format, Link, LinkSource, Provider, Service, ServiceSource, Site
+from vo_server.record_format import RecordFormat, offered, record_formats
 from vo_server.records import Records
 from vo_server.registry import Registry
 from vo_server.results import ResultStore
+from vo_server.row import Changes, Row
 from vo_server.settings import Settings
 from vo_server.streaming import Workers
 
@@ -103,6 +106,15 @@ class Context:
     def url(self, path: str) -> str:
         """Give the public URL of a path below `base_url`."""
         return f"{self.settings.node.base_url}{path}"
+
+    @cached_property
+    def record_formats(self) -> dict[str, RecordFormat]:
+        """Every form in which records are given away, by its prefix."""
+        return record_formats(self)
+
+    def keep(self, source: str, rows: Iterable[Row], complete: bool = True) -> Changes:
+        """Bring the records of a source up to date; see `Records.update`."""
+        return self.records.update(source, offered(rows, self.record_formats), complete)
 
     def services(self) -> list[Service]:
         """Give what every front offers."""

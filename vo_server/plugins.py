@@ -17,6 +17,7 @@ GROUPS = (
     "vo_server.formats",
     "vo_server.checkers",
     "vo_server.commands",
+    "vo_server.record_formats",
 )
 
 

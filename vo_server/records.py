@@ -177,7 +177,7 @@ class Records:
         Raises BadArgument for words that are too many or too long.
         """
         where, values = _conditions(query)
-        words = _match(query.words)
+        words = _match(query)
         if words is None and query.words.strip():
             return []
         if words is None:
@@ -394,16 +394,16 @@ def _facet(
     return f"record.key IN (SELECT key {ask})", values
 
 
-def _match(text: str) -> str | None:
+def _match(query: Query) -> str | None:
     """Give words as the full-text search takes them: each as it stands, none as its syntax.
 
     None where there is nothing to look for.
     """
-    words = [word for word in text.replace("\0", " ").split() if any(map(str.isalnum, word))]
+    words = [word for word in query.words.replace("\0", " ").split() if any(map(str.isalnum, word))]
     if len(words) > _MOST_WORDS:
         raise BadArgument(f"more than {_MOST_WORDS} words are looked for", argument="words")
     for word in words:
         if len(word) > _LONGEST_WORD:
             raise BadArgument(f"the word {excerpt(word)} is too long", argument="words")
     quoted = [word.encode(errors="replace").decode().replace('"', '""') for word in words]
-    return " ".join(f'"{word}"' for word in quoted) or None
+    return (" OR " if query.any_word else " ").join(f'"{word}"' for word in quoted) or None

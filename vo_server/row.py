@@ -62,9 +62,9 @@ class Row:
 class Query:
     """What is looked for; an empty member asks for nothing.
 
-    words: all of them somewhere in it; kinds, sources: any of them; facets: of each list any of the
-    words, or one below it ('Earth' finds 'Earth.Magnetosheath'); start, stop: overlapped by the
-    time it covers; start_of_id: with which its id begins.
+    words: all of them somewhere in it, or any where `any_word`; kinds, sources: any of them;
+    facets: of each list any of the words, or one below it ('Earth' finds 'Earth.Magnetosheath');
+    start, stop: overlapped by the time it covers; start_of_id: with which its id begins.
     """
 
     words: str = ""
@@ -76,6 +76,7 @@ class Query:
     start: np.datetime64 | None = None
     stop: np.datetime64 | None = None
     start_of_id: str = ""
+    any_word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
