@@ -139,7 +139,9 @@ class RegistryServices:
         response = etree.Element("Response")
         below = given.get("id", "").replace("@", "").rstrip("/")
         if below in ("", "spase:"):
-            for authority in sorted({count.authority for count in self._catalogue.records.counts()}):
+            for authority in sorted(
+                {count.authority for count in self._catalogue.records.counts()}
+            ):
                 _step(response, "node", f"spase://{authority}", authority)
             return _written(response)
         steps: dict[tuple[str, str], None] = {}
