@@ -111,9 +111,7 @@ class ImpexFront:
             return Response(shown, media_type="text/html")
 
         async def show_tree(request: Request) -> Response:
-            resources = await context.work(context.registry.all)
-            now = np.datetime64("now").astype("datetime64[ns]")
-            return Response(tree(context.settings.node, resources, now), media_type=_XML)
+            return Response(await context.work(partial(_tree, context)), media_type=_XML)
 
         paths = [f"{self.prefix}/{dialect.name}.wsdl" for dialect in self._dialects]
         configured = configuration(context.settings.node, paths, f"{self.prefix}/{_TREE}")
@@ -207,6 +205,12 @@ class _Endpoint:
     async def describe(self, request: Request) -> Response:
         """Give the service description."""
         return Response(self._wsdl, media_type=_XML)
+
+
+def _tree(context: Context) -> bytes:
+    resources = context.registry.all()
+    now = np.datetime64("now").astype("datetime64[ns]")
+    return tree(context.settings.node, resources, context.links, now)
 
 
 def _rank(context: Context) -> Route:

@@ -69,7 +69,7 @@ _NAMED = {"PersonID": "Person", "RepositoryID": "Repository"}
 # Elements whose children of SPASE are attributes in IMPEx.
 _ATTRIBUTES = {"DiagnosisTimeStep": ("TimeStart", "Duration")}
 # A number with a unit, and what that is in another: attributes of IMPEx, one text of SPASE.
-_MAGNITUDE = re.compile(r"([-+0-9.eE]*) ([^;]+)(?:; (.+))?")
+_MAGNITUDE = re.compile(r"([-+0-9.eE]*|NaN) ([^;]+)(?:; (.+))?")
 
 
 def to_spase(record: Record) -> tuple[Record | None, list[Finding]]:

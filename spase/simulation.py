@@ -34,9 +34,12 @@ def method(model: Resource) -> str | None:
 def model_record(house: House, model: Resource) -> Node:
     """Give the Model; raises BadArgument where SPASE has no word for how it computes."""
     kind = method(model)
+    if kind is None and model.method:
+        raise BadArgument(f"SPASE has no ModelType {model.method}", argument=model.id)
     if kind is None:
-        told = f"SPASE has no ModelType {model.method}" if model.method else "its kind is not told"
-        raise BadArgument(f"{told}; give model_type in run.toml", argument=model.id)
+        raise BadArgument(
+            "its kind of simulation is not told; give model_type in run.toml", argument=model.id
+        )
     return element(
         "Model",
         element("ResourceID", model.id),
@@ -60,6 +63,7 @@ def run_record(
         element("ModelSpecification", element("ModelID", model.id)) if model else None,
         element("TemporalDependence", "No"),
         element("ModeledRegion", where),
+        None if frame else element("Caveats", f"SPASE has no name for its frame {run.frame}."),
         _domain(frame, run.domain, steps) if frame and run.domain else None,
         element(
             "RegionParameter",
