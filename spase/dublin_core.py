@@ -1,13 +1,13 @@
 """Dublin Core: what everybody understands of a record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lxml import etree
 
-from spase.address import page_url
 from vo_server.leaf import plain
 from vo_server.model.time import print_time
+from vo_server.record_address import page_url
 from vo_server.row import Row
 
 _DC = "http://purl.org/dc/elements/1.1/"
@@ -41,6 +41,7 @@ class DublinCore:
 
     namespace = "http://www.openarchives.org/OAI/2.0/oai_dc/"
     schema = "http://www.openarchives.org/OAI/2.0/oai_dc.xsd"
+    sets: Mapping[str, str] = {}
 
     def __init__(self, context: Any) -> None:
         self._base_url = context.settings.node.base_url

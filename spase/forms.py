@@ -1,6 +1,6 @@
 """Forms: records given away as SPASE 2.7.1 and as IMPEx, each valid by its schema or not at all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from lxml import etree
@@ -26,6 +26,7 @@ class Spase:
 
     namespace = "http://www.spase-group.org/data/schema"
     schema = "https://www.spase-group.org/data/schema/spase-2.7.1.xsd"
+    sets: Mapping[str, str] = {}
 
     def __init__(self, context: Any) -> None:
         self._model = model(SPASE_MODEL)
@@ -44,6 +45,7 @@ class Impex:
 
     namespace = "http://impex-fp7.oeaw.ac.at"
     schema = "http://impex-fp7.oeaw.ac.at/xsd/impex-1_0_2.xsd"
+    sets: Mapping[str, str] = {}
 
     def __init__(self, context: Any) -> None:
         self._model = model(IMPEX_MODEL)

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from spase.address import page_url
 from spase.record import Record
 from vo_server.model.time import print_time
+from vo_server.record_address import page_url
 from vo_server.row import Row
 
 # Types of schema.org by kinds of resources; data is a Dataset.

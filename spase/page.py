@@ -5,11 +5,11 @@ from collections.abc import Iterable, Sequence
 from lxml import html
 from lxml.html import builder as E
 
-from spase.address import FORMS, page_url
 from spase.json_ld import described
 from spase.record import COMMENT, Node
 from spase.rows import record_of
 from vo_server.leaf import plain, render
+from vo_server.record_address import FORMS, page_url
 from vo_server.records import Count
 from vo_server.row import Row, SourceState
 

@@ -4,10 +4,9 @@ Arguments and answers have the shapes of that server; what cannot be found is to
 with HTTP status 200.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +15,7 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from spase.catalogue import Catalogue
+from spase.dictionary import NAMESPACES
 from spase.read import parsed
 from spase.record import Record
 from spase.rows import PARAMETER, kinds_named, record_of
@@ -216,7 +216,8 @@ class RegistryServices:
         limit, skip = _number(given, "limit", _FEW), _number(given, "skip", 0)
         package = etree.Element("Package")
         for row in self._catalogue.records.search(query, min(limit, _MOST), skip):
-            package.append(parsed(row.content))
+            if row.namespace in NAMESPACES:
+                package.append(parsed(row.content))
         return _written(package)
 
     # -- status
@@ -254,35 +255,24 @@ class RegistryServices:
             for depth in range(1, min(len(steps), levels, 8) + 1):
                 held[tuple(steps[:depth])] = held.get(tuple(steps[:depth]), 0) + 1
         made: dict[tuple[str, ...], Element] = {(): results}
-        for steps, number in sorted(held.items()):
-            folder = etree.SubElement(made[steps[:-1]], "Folder", name=plain(steps[-1]))
-            _add(folder, "Count", str(number))
-            made[steps] = folder
+        for way, number in sorted(held.items()):
+            made[way] = etree.SubElement(made[way[:-1]], "Folder", name=plain(way[-1]))
+            _add(made[way], "Count", str(number))
 
     def _updated(self, results: Element, given: dict[str, str]) -> None:
+        store, authority = self._catalogue.records, given.get("authority", "")
         since, until = (_second(given, name) for name in ("startdate", "stopdate"))
-        query = Query(authority=given.get("authority", ""))
         if _is_on(given, "details"):
-            for change, id in islice(self._changes(query, since, until), _MOST):
+            for change, id in store.changes(authority, since, until, _MOST):
                 _add(results, change, id)
         summary = etree.SubElement(results, "Summary")
         totals: dict[str, int] = {}
-        for authority, _, change, number in self._catalogue.records.changed(since, until):
-            if query.authority in ("", authority):
+        for changed, change, number in store.changed(since, until):
+            if authority in ("", changed):
                 totals[change] = totals.get(change, 0) + number
         for change in ("New", "Modified", "Deleted"):
             if totals.get(change):
                 _add(summary, change, str(totals[change]))
-
-    def _changes(
-        self, query: Query, since: int | None, until: int | None
-    ) -> Iterator[tuple[str, str]]:
-        """Give what happened to which record, in the order of changes."""
-        after = (0, "")
-        while page := self._catalogue.records.page(query, after=after, since=since, until=until):
-            for row in page:
-                yield "Deleted" if row.deleted else "New" if row.is_new else "Modified", row.id
-            after = page[-1].place
 
 
 def _is_on(given: Mapping[str, str], name: str) -> bool:

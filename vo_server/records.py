@@ -87,9 +87,13 @@ _FORGET = (
     "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
 )
 _FOUND_BY = """
-SELECT record.*, 0 AS stamp FROM record JOIN touched ON touched.id = record.id WHERE record.shown
+SELECT record.*, 0 AS stamp, 0 AS created FROM record JOIN touched ON touched.id = record.id
+WHERE record.shown
 """
-_ROW = "SELECT record.*, revision.stamp FROM record JOIN revision ON number = record.revision"
+_STAMPED = """
+record.*, revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created
+"""
+_ROW = f"SELECT {_STAMPED} FROM record JOIN revision ON number = record.revision"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +208,7 @@ class Records:
                 f"JOIN record ON key = words.rowid WHERE words MATCH :words AND {where}"
             )
         asked = f"""
-            SELECT record.*, revision.stamp
+            SELECT {_STAMPED}
             FROM ({keys} ORDER BY {order} LIMIT :limit OFFSET :skip) AS hit
             JOIN record USING (key) JOIN revision ON number = record.revision
             ORDER BY {"hit.place, key" if words else "record.id"}
@@ -275,14 +279,25 @@ class Records:
         )
         return [Count(a, k, s, bool(d), n) for a, k, s, d, n in self._all(ask, ())]
 
-    def changed(self, since: int | None, until: int | None) -> list[tuple[str, str, str, int]]:
-        """Give authority, kind, what happened ('New', 'Modified', 'Deleted'), and how often."""
+    def changed(self, since: int | None, until: int | None) -> list[tuple[str, str, int]]:
+        """Give authority, what happened ('New', 'Modified', 'Deleted'), and to how many."""
         ask = f"""
-            SELECT authority, kind, CASE WHEN deleted THEN 'Deleted' WHEN {_BORN}
-              THEN 'New' ELSE 'Modified' END AS change, count(*)
-            FROM record WHERE shown AND {_SPAN} GROUP BY authority, kind, change
+            SELECT authority, {_CHANGE} AS change, count(*) FROM record
+            WHERE shown AND {_SPAN} GROUP BY authority, change
         """  # noqa: S608  # constants
         return [tuple(row) for row in self._all(ask, {"since": since, "until": until})]
+
+    def changes(
+        self, authority: str, since: int | None, until: int | None, limit: int
+    ) -> list[tuple[str, str]]:
+        """Give what happened to which id, the first of them by the order of changes."""
+        ask = f"""
+            SELECT {_CHANGE}, id FROM record
+            WHERE shown AND {_SPAN} AND :authority IN ('', authority)
+            ORDER BY revision, id LIMIT :limit
+        """  # noqa: S608  # constants
+        given = {"since": since, "until": until, "authority": authority, "limit": limit}
+        return [tuple(row) for row in self._all(ask, given)]
 
     def span(self) -> tuple[int, int]:
         """Give the first and the last datestamp; zeros where nothing was ever kept."""
@@ -315,7 +330,11 @@ _SPAN = """
 (:since IS NULL OR revision >= (SELECT min(number) FROM revision WHERE stamp >= :since))
 AND (:until IS NULL OR revision <= (SELECT max(number) FROM revision WHERE stamp <= :until))
 """
-_BORN = "born >= coalesce((SELECT min(number) FROM revision WHERE stamp >= :since), 0)"
+_CHANGE = """
+CASE WHEN deleted THEN 'Deleted'
+  WHEN born >= coalesce((SELECT min(number) FROM revision WHERE stamp >= :since), 0) THEN 'New'
+  ELSE 'Modified' END
+"""
 
 
 def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int]:

@@ -25,8 +25,8 @@ class Row:
     by the name of the list, such as 'region'; start, stop: the time it covers, None where that is
     not known or open.
 
-    The store tells the rest: datestamp, seconds since 1970 UTC of its last change; revision: number
-    of that change; deleted: whether only this is left to say of it.
+    The store tells the rest: datestamp, created: seconds since 1970 UTC of its last change and of
+    its first; revision: number of the last; deleted: whether only this is left to say of it.
     """
 
     id: str
@@ -44,6 +44,7 @@ class Row:
     facets: Facets = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     datestamp: int = 0
+    created: int = 0
     revision: int = 0
     deleted: bool = False
 
@@ -141,7 +142,7 @@ def unpacked(fields: Any) -> Row:
         _moment(fields["start"]), _moment(fields["stop"]),
         {name: tuple(values) for name, values in more["facets"].items()},
         tuple(Finding(**finding) for finding in more["findings"]),
-        fields["stamp"], fields["revision"], bool(fields["deleted"]),
+        fields["stamp"], fields["created"], fields["revision"], bool(fields["deleted"]),
     )  # fmt: skip
 
 

@@ -56,7 +56,7 @@ def test_a_row_comes_back_as_it_went_in(store: Records) -> None:
     assert store.update(OWN, [given]) == Changes(new=1)
     found = store.get(given.id)
     assert found is not None
-    assert replace(found, datestamp=0, revision=0) == given
+    assert replace(found, datestamp=0, created=0, revision=0) == given
     assert found.datestamp > 0
     assert found.authority == "CNES"
     assert store.get("spase://CNES/NumericalData/no") is None
@@ -202,8 +202,9 @@ def test_pages_leave_nothing_out_while_rows_change(store: Records) -> None:
 
 
 def test_pages_go_by_datestamp(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, second in enumerate((1000, 2000, 1500, 3000)):  # a clock that was put back too
-        monkeypatch.setattr("vo_server.records.time.time", lambda now=second: float(now))
+    clock = iter((1000, 2000, 1500, 3000, 4000, 5000))  # it was put back once
+    monkeypatch.setattr("vo_server.records.time.time", lambda: float(next(clock)))
+    for number in range(4):
         store.update("peer", [row(number)], complete=False)
     stamps = [r.datestamp for r in store.page(Query())]
     assert stamps == [1001, 2001, 2001, 3001]
@@ -213,10 +214,12 @@ def test_pages_go_by_datestamp(store: Records, monkeypatch: pytest.MonkeyPatch) 
     assert store.page(Query(), until=1000) == []
     assert store.size(Query(kinds=("Person",)), since=1500) == 1
     assert store.span() == (1001, 3001)
-    assert store.changed(2001, None) == [
-        ("CNES", "NumericalData", "New", 1), ("CNES", "NumericalOutput", "New", 1),
-        ("MyLab", "Person", "New", 1),
-    ]  # fmt: skip
+    assert store.changed(2001, None) == [("CNES", "New", 2), ("MyLab", "New", 1)]
+    store.update("peer", [row(0, title="Another")], complete=False)
+    store.update("peer", rows(3))
+    assert store.changed(3002, None) == [("CNES", "Deleted", 1), ("MyLab", "Modified", 1)]
+    assert store.changes("MyLab", 3002, None, 9) == [("Modified", row(0).id)]
+    assert store.changes("", None, 2001, 1) == [("New", row(1).id)]
 
 
 def test_identities_come_in_order_of_their_ids(

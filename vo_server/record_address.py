@@ -1,4 +1,4 @@
-"""Address: where a record is below the node's base URL, by its id."""
+"""Record address: where a record is below the node's base URL, by its id."""
 
 from urllib.parse import quote
 
