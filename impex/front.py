@@ -5,14 +5,14 @@ import math
 from email.message import Message
 from functools import partial
 from importlib.metadata import version
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from impex.dialect import Dialect, Operation
@@ -27,10 +27,11 @@ from impex.page import example_call, page, rest_page
 from impex.parity import Parity
 from impex.rest import answer, error, from_json, from_query, operation_named, request_of
 from impex.soap import SoapService
-from impex.tree import configuration, tree
+from impex.tree import configuration, harvested, original, tree
 from impex.wsdl import wsdl
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
+from vo_server.leaf import SAFE
 from vo_server.model.resource import Kind, Resource
 from vo_server.ports import Link, Service
 
@@ -111,7 +112,11 @@ class ImpexFront:
             return Response(shown, media_type="text/html")
 
         async def show_tree(request: Request) -> Response:
-            return Response(await context.work(partial(_tree, context)), media_type=_XML)
+            source = request.query_params.get("source")
+            found = await context.work(partial(_tree, context, source))
+            if isinstance(found, Path):
+                return FileResponse(found, media_type=_XML, headers=SAFE)
+            return Response(found, media_type=_XML, headers=SAFE)
 
         paths = [f"{self.prefix}/{dialect.name}.wsdl" for dialect in self._dialects]
         configured = configuration(context.settings.node, paths, f"{self.prefix}/{_TREE}")
@@ -207,7 +212,10 @@ class _Endpoint:
         return Response(self._wsdl, media_type=_XML)
 
 
-def _tree(context: Context) -> bytes:
+def _tree(context: Context, source: str | None) -> bytes | Path:
+    """Give the tree of the node, or of a harvested source."""
+    if source is not None:
+        return original(context, source) or harvested(context, source)
     resources = context.registry.all()
     now = np.datetime64("now").astype("datetime64[ns]")
     return tree(context.settings.node, resources, context.links, now)

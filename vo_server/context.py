@@ -112,7 +112,9 @@ class Context:
         """Every form in which records are given away, by its prefix."""
         return record_formats(self)
 
-    def keep(self, source: str, rows: Iterable[Row], complete: bool = True) -> Changes:
+    def keep(
+        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+    ) -> Changes:
         """Bring the records of a source up to date; see `Records.update`."""
         return self.records.update(source, offered(rows, self.record_formats), complete)
 

@@ -18,6 +18,7 @@ GROUPS = (
     "vo_server.checkers",
     "vo_server.commands",
     "vo_server.record_formats",
+    "vo_server.harvesters",
 )
 
 

@@ -59,6 +59,9 @@ def record_formats(context: Any) -> dict[str, RecordFormat]:
 def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterator[Row]:
     """Give rows with the forms they can be given in, and their names there."""
     for row in rows:
+        if row.deleted:
+            yield row
+            continue
         forms = {prefix: form for prefix, form in formats.items() if form.write(row) is not None}
         names = {form.identifier(row) for form in forms.values()} - {row.id}
         sets = {name for form in forms.values() for name in form.sets}

@@ -7,7 +7,7 @@ it first; the others are kept, and come forward when it goes.
 import re
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ CREATE TEMP TABLE staged (
   stop INTEGER, digest TEXT, more TEXT, content BLOB
 )
 """
+_GONE = "CREATE TEMP TABLE gone (id TEXT PRIMARY KEY)"
 _STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What an update touches: `was` is the row shown before, `change` what becomes of the source's own.
 _TOUCHED = """
@@ -49,7 +50,9 @@ SELECT change.id, change.change, shown.key AS was FROM (
     AND (own.key IS NULL OR own.deleted OR own.digest <> staged.digest)
   UNION ALL
   SELECT id, 'deleted' FROM record
-  WHERE :complete AND source = :source AND NOT deleted AND id NOT IN (SELECT id FROM staged)
+  WHERE source = :source AND NOT deleted AND (
+    id IN (SELECT id FROM gone) OR (:complete AND id NOT IN (SELECT id FROM staged))
+  )
 ) AS change LEFT JOIN record AS shown ON shown.id = change.id AND shown.shown
 """
 _PUT = """
@@ -116,19 +119,24 @@ class Records:
 
     # -- change
 
-    def update(self, source: str, rows: Iterable[Row], complete: bool = True) -> Changes:
+    def update(
+        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+    ) -> Changes:
         """Bring the rows of a source up to date, all at once or not at all.
 
-        complete: whether rows of the source that are not among these are deleted. A row that did
-        not change keeps its datestamp; of rows with one id the first counts. The rows are taken one
-        by one before anything is written, so that a slow source makes nobody wait. Raises what
-        `rows` raises, and then nothing is changed.
+        complete: whether rows of the source that are not among these are deleted, asked when all
+        came where only that tells it; rows that say of themselves that they are deleted always are.
+        A row that did not change keeps its datestamp; of rows with one id the first counts. The
+        rows are taken one by one before anything is written, so that a slow source makes nobody
+        wait. Raises what `rows` raises, and then nothing is changed.
         """
         with self._database.writing() as db:
             db.execute(_STAGED)
+            db.execute(_GONE)
             doubled = self._stage(db, source, rows)
+            whole = complete() if callable(complete) else complete
             with transaction(db):
-                counts = _merge(db, source, complete)
+                counts = _merge(db, source, whole)
         return Changes(
             counts.get("new", 0), counts.get("modified", 0), counts.get("deleted", 0), doubled
         )
@@ -138,6 +146,11 @@ class Records:
         known = "SELECT digest FROM record WHERE id = ? AND source = ? AND NOT deleted"
         db.execute("PRAGMA temp.journal_mode = OFF")
         for row in rows:
+            if row.deleted:
+                db.execute("DELETE FROM staged WHERE id = ?", (row.id,))
+                db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
+                continue
+            db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
             more, digest = packed(row)
             before = db.execute(known, (row.id, source)).fetchone()
             content = None if before is not None and before[0] == digest else row.content
