@@ -59,33 +59,32 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A request that keeps to the protocol; stretch: of the verbs that list records."""
+    """A verb with arguments that it has."""
 
     verb: str
     arguments: dict[str, str] = field(default_factory=dict)
-    stretch: Stretch | None = None
 
 
-def read(pairs: Sequence[tuple[str, str]], epoch: str) -> Ask:
-    """Read the arguments of a request; raises OaiError.
-
-    epoch: of the store, which the tokens of another one do not have.
-    """
+def read(pairs: Sequence[tuple[str, str]]) -> Ask:
+    """Read the arguments of a request; raises OaiError."""
     verbs = [text for name, text in pairs if name == "verb"]
     if len(verbs) != 1 or verbs[0] not in VERBS:
         said = excerpt(verbs[0]) if len(verbs) == 1 else f"given {len(verbs)} times"
         raise OaiError("badVerb", f"verb is {said}; expected one of {', '.join(VERBS)}")
     verb = verbs[0]
-    given = _arguments(verb, [(name, text) for name, text in pairs if name != "verb"])
+    return Ask(verb, _arguments(verb, [(name, text) for name, text in pairs if name != "verb"]))
+
+
+def stretch(ask: Ask, epoch: str) -> Stretch:
+    """Give which part of a list is asked for; raises OaiError.
+
+    epoch: of the store, which the tokens of another one do not have.
+    """
+    given = ask.arguments
     if "resumptionToken" in given:
-        if verb == "ListSets":
-            raise OaiError("badResumptionToken", "the list of sets is given at once")
-        return Ask(verb, given, resumed(given["resumptionToken"], epoch))
-    stretch = None
-    if verb in ("ListIdentifiers", "ListRecords"):
-        since, until = _span(given.get("from"), given.get("until"))
-        stretch = Stretch(given["metadataPrefix"], given.get("set", ""), since, until)
-    return Ask(verb, given, stretch)
+        return resumed(given["resumptionToken"], epoch)
+    since, until = _span(given.get("from"), given.get("until"))
+    return Stretch(given["metadataPrefix"], given.get("set", ""), since, until)
 
 
 def _arguments(verb: str, pairs: list[tuple[str, str]]) -> dict[str, str]:

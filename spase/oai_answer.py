@@ -13,6 +13,7 @@ from lxml.etree import _Element as Element
 from spase.catalogue import Catalogue
 from spase.dictionary import kind_in_id
 from spase.oai import Ask, OaiError, Stretch, read, token
+from spase.oai import stretch as stretch_of
 from spase.rows import kinds_named
 from vo_server.errors import excerpt
 from vo_server.leaf import plain
@@ -50,13 +51,14 @@ class Provider:
 
     def answer(self, pairs: list[tuple[str, str]], now: datetime) -> bytes:
         """Answer a request; an error is an answer too."""
-        spaces: Any = {None: _OAI, "xsi": _XSI}
+        # No default namespace: records of the IVOA have elements that are in none.
+        spaces: Any = {"oai": _OAI, "xsi": _XSI}
         root = etree.Element(f"{{{_OAI}}}OAI-PMH", nsmap=spaces)
         root.set(f"{{{_XSI}}}schemaLocation", _SCHEMA)
         _add(root, "responseDate", _stamp(int(now.timestamp())))
         request = _add(root, "request", self._url)
         try:
-            ask = read(pairs, self._catalogue.records.epoch())
+            ask = read(pairs)
             request.set("verb", ask.verb)
             for name, text in ask.arguments.items():
                 request.set(name, text)
@@ -103,6 +105,8 @@ class Provider:
             _add(made, "metadataNamespace", self._formats[prefix].namespace)
 
     def _list_sets(self, ask: Ask, answer: Element) -> None:
+        if ask.arguments:
+            raise OaiError("badResumptionToken", "the list of sets is given at once")
         counts = self._catalogue.records.counts()
         kinds = {kind_in_id(count.kind) for count in counts}
         authorities = {count.authority for count in counts if count.authority}
@@ -124,8 +128,8 @@ class Provider:
             raise OaiError("cannotDisseminateFormat", f"{row.id} is not given as {excerpt(prefix)}")
 
     def _list(self, ask: Ask, answer: Element) -> None:
-        stretch = ask.stretch
-        assert stretch is not None
+        records = self._catalogue.records
+        stretch = stretch_of(ask, records.epoch())
         form = self._formats.get(stretch.prefix)
         if form is None:
             known = ", ".join(self._formats)
@@ -135,7 +139,6 @@ class Provider:
             )
         query = self._query(stretch)
         within = {"since": stretch.since, "until": stretch.until}
-        records = self._catalogue.records
         rows = records.page(query, after=stretch.after, limit=PAGE + 1, **within)
         if not rows and not stretch.given:
             raise OaiError("noRecordsMatch", "no record matches")
@@ -159,9 +162,10 @@ class Provider:
 
     def _row(self, identifier: str) -> Row:
         """Give the row of an identifier, by whichever name; raises OaiError."""
-        row = self._catalogue.find(identifier)
+        is_ivo = identifier.lower().startswith("ivo:")  # which are the same in either case
+        name = identifier.lower() if is_ivo else identifier
+        row = self._catalogue.find(name)
         if row is None:
-            name = identifier.lower() if identifier.lower().startswith("ivo:") else identifier
             named = self._catalogue.records.page(Query(facets={IDENTIFIER: (name,)}), limit=1)
             row = next(iter(named), None)
         if row is None:

@@ -125,12 +125,11 @@ def _facets(resource: Node) -> Facets:
 
 
 def _leaves(top: Node) -> Iterator[tuple[str, Node]]:
-    """Give every element of text with the name of the one around it."""
-    waiting = [top]
+    """Give every element of text with the name of the one around it, in their order."""
+    waiting = [("", top)]
     while waiting:
-        node = waiting.pop()
-        for child in node.children:
-            if child.children:
-                waiting.append(child)
-            elif child.namespace is None:
-                yield node.name, child
+        around, node = waiting.pop()
+        if node.children:
+            waiting += [(node.name, child) for child in reversed(node.children)]
+        elif node.namespace is None:
+            yield around, node
