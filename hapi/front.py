@@ -3,8 +3,9 @@
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from functools import partial
+from urllib.parse import urlencode
 
 import orjson
 from pydantic import BaseModel, ConfigDict, Field
@@ -17,9 +18,13 @@ from hapi.landing import dataset_page, landing_page
 from hapi.operations import NoRecords, Operations, Page, Records
 from hapi.status import STATUS, Rejected
 from hapi.version import MOUNTS, V3_0, Mount, mount_of
+from vo_server.conditional import unchanged
 from vo_server.context import Context
 from vo_server.errors import Refusal
-from vo_server.ports import Service
+from vo_server.leaf import SAFE
+from vo_server.model.resource import Resource
+from vo_server.model.time import print_time
+from vo_server.ports import Link, Service
 from vo_server.streaming import Status
 
 _CORS = {
@@ -72,6 +77,19 @@ class HapiFront:
             ),
         ]
 
+    def links(self, context: Context, resource: Resource) -> list[Link]:
+        """Give the server with the name of a time series, and all of it as one file."""
+        series = resource.series
+        if series is None:
+            return []
+        base = f"{context.settings.node.base_url}/hapi"
+        start, stop = (print_time(t) for t in (series.coverage.start, series.coverage.stop))
+        asked = urlencode({"id": series.name, "time.min": start, "time.max": stop}, safe=":")
+        return [
+            Link("HAPI", base, "service", "HAPI", series.name, ("CSV", "JSON", "Binary")),
+            Link("Records", f"{base}/data?{asked}", "file", media_type="text/csv"),
+        ]
+
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the error document of the mount that was asked."""
         mount = MOUNTS[0] if request is None else mount_of(request.url.path)
@@ -117,7 +135,7 @@ class _Endpoint:
         records = await self._context.look_up(prepare)
         packed = _wants_gzip(request)
         headers = _headers(records.modified, records.tag, packed=packed)
-        if _unchanged(request, records.modified, records.tag):
+        if unchanged(request.headers, records.modified, *_tags(records.tag)):
             return Response(status_code=304, headers=headers)
         blocks = partial(_gzip, records.blocks) if packed else records.blocks
         if packed:
@@ -166,17 +184,14 @@ def _document(request: Request, page: Page) -> Response:
     """Give a whole document, packed where the client takes that, or say that it has it."""
     packed = _wants_gzip(request) and len(page.content) >= _WORTH_PACKING
     headers = _headers(page.modified, page.tag, packed=packed)
-    if _unchanged(request, page.modified, page.tag):
+    if unchanged(request.headers, page.modified, *_tags(page.tag)):
         return Response(status_code=304, headers=headers)
     content = page.content
     if packed:
         headers["Content-Encoding"] = "gzip"
         content = b"".join(_gzip(lambda: iter([page.content])))
     if page.media_type == "text/html":
-        headers |= {
-            "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'",
-            "X-Content-Type-Options": "nosniff",
-        }
+        headers |= SAFE
     return Response(content, Status(200, "OK"), headers, page.media_type)
 
 
@@ -189,6 +204,11 @@ def _empty(records: Records, headers: dict[str, str]) -> Response:
     return Response(content, _spoken(status.NO_DATA), headers, records.media_type)
 
 
+def _tags(tag: str) -> tuple[str, ...]:
+    """Give the entity tags of an answer, as it is and packed."""
+    return (tag, f"{tag}-gz") if tag else ()
+
+
 def _wants_gzip(request: Request) -> bool:
     """Tell whether the client takes gzip."""
     for item in request.headers.get("accept-encoding", "").split(","):
@@ -196,21 +216,6 @@ def _wants_gzip(request: Request) -> bool:
         if name.strip().lower() in ("gzip", "*"):
             return rest.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
     return False
-
-
-def _unchanged(request: Request, modified: datetime, tag: str) -> bool:
-    """Tell whether the client has the answer already (RFC 9110, 13.2.2)."""
-    given = request.headers.get("if-none-match")
-    if given is not None:
-        known = {item.strip().removeprefix("W/").strip('"') for item in given.split(",")}
-        return bool(tag) and bool(known & {tag, f"{tag}-gz", "*"})
-    since = request.headers.get("if-modified-since")
-    if since is None:
-        return False
-    try:
-        return modified <= parsedate_to_datetime(since)
-    except (ValueError, TypeError):
-        return False
 
 
 def _gzip(blocks: Callable[[], Iterator[bytes]]) -> Iterator[bytes]:

@@ -5,14 +5,13 @@ import math
 from email.message import Message
 from functools import partial
 from importlib.metadata import version
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from impex.dialect import Dialect, Operation
@@ -27,12 +26,14 @@ from impex.page import example_call, page, rest_page
 from impex.parity import Parity
 from impex.rest import answer, error, from_json, from_query, operation_named, request_of
 from impex.soap import SoapService
-from impex.tree import configuration, tree
+from impex.tree import configuration, harvested, original, tree
 from impex.wsdl import wsdl
+from spase.own import newest
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
-from vo_server.model.resource import Kind
-from vo_server.ports import Service
+from vo_server.leaf import SAFE
+from vo_server.model.resource import Kind, Resource
+from vo_server.ports import Link, Service
 
 _DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
@@ -111,9 +112,11 @@ class ImpexFront:
             return Response(shown, media_type="text/html")
 
         async def show_tree(request: Request) -> Response:
-            resources = await context.work(context.registry.all)
-            now = np.datetime64("now").astype("datetime64[ns]")
-            return Response(tree(context.settings.node, resources, now), media_type=_XML)
+            source = request.query_params.get("source")
+            found = await context.work(partial(_tree, context, source))
+            if isinstance(found, Path):
+                return FileResponse(found, media_type=_XML, headers=SAFE)
+            return Response(found, media_type=_XML, headers=SAFE)
 
         paths = [f"{self.prefix}/{dialect.name}.wsdl" for dialect in self._dialects]
         configured = configuration(context.settings.node, paths, f"{self.prefix}/{_TREE}")
@@ -137,6 +140,17 @@ class ImpexFront:
             example = example_call(address, outputs[0].id) if outputs else ""
             services.append(Service(dialect.title, address, f"{address}?wsdl", example))
         return services
+
+    def links(self, context: Context, resource: Resource) -> list[Link]:
+        """Give the description of every service that samples an output."""
+        if resource.kind is not Kind.OUTPUT:
+            return []
+        base = context.url(self.prefix)
+        formats = ("VOTable", "NetCDF", "Text")
+        return [
+            Link(d.title, f"{base}/{d.name}?wsdl", "service", "WebService", formats=formats)
+            for d in self._dialects
+        ]
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""
@@ -196,6 +210,14 @@ class _Endpoint:
     async def describe(self, request: Request) -> Response:
         """Give the service description."""
         return Response(self._wsdl, media_type=_XML)
+
+
+def _tree(context: Context, source: str | None) -> bytes | Path:
+    """Give the tree of the node, or of a harvested source."""
+    if source is not None:
+        return original(context, source) or harvested(context, source)
+    resources = context.registry.all()
+    return tree(context.settings.node, resources, context.links, newest(resources))
 
 
 def _rank(context: Context) -> Route:

@@ -25,6 +25,23 @@ HEADER = ("Version", "Status", "MetadataRightsList")
 _VERSION = re.compile(r"(\d{1,3})\.(\d{1,3})\.(\d{1,3})")
 _NEWEST = (2, 7, 1)
 _MERGED = (2, 7, 0)  # from here on 2.7.1 is the nearest of the two versions of SPASE
+_ZONE = r"(?:Z|[+-]\d\d:\d\d)?"
+_CLOCK = r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d+)?"
+_NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|-?INF|NaN"
+# How texts of types built into XML Schema look.
+_FORMS = {
+    name: re.compile(form)
+    for name, form in (
+        ("dateTime", rf"-?\d{{4,}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])T{_CLOCK}{_ZONE}"),
+        ("time", rf"{_CLOCK}{_ZONE}"),
+        ("duration", r"-?P(?=.)(?:\d+Y)?(?:\d+M)?(?:\d+D)?"
+         r"(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?"),
+        ("double", _NUMBER),
+        ("float", _NUMBER),
+        ("integer", r"[+-]?\d+"),
+        ("boolean", "true|false|1|0"),
+    )
+}  # fmt: skip
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
@@ -87,6 +104,22 @@ def value(text: str, kind: SimpleType) -> Value:
     except (ValueError, KeyError) as err:
         raise BadArgument(f"'{clean[:40]}' is no {kind.root}", argument="text") from err
     return clean
+
+
+def fits(text: str, kind: SimpleType) -> bool:
+    """Tell whether a text without outer blanks is one of a type."""
+    if kind.union:
+        return any(fits(text, member) for member in kind.union)
+    if kind.items is not None:
+        return all(fits(part, kind.items) for part in text.split())
+    if kind.values:
+        return text in kind.values
+    if kind.pattern and re.fullmatch(kind.pattern, text) is None:
+        return False
+    if kind.base is not None:
+        return fits(text, kind.base)
+    form = _FORMS.get(kind.name)
+    return form is None or form.fullmatch(text) is not None
 
 
 def _numbers(match: re.Match[str]) -> tuple[int, int, int]:

@@ -52,6 +52,13 @@ def records(stream: BinaryIO, budget: Budget) -> Iterator[Record | Finding]:
     yield from document.errors()
 
 
+def parsed(content: bytes) -> Element:
+    """Give the root of a document that was read before: errors are passed over once more."""
+    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
+    root: Element | None = etree.fromstring(content, parser)
+    return etree.Element("Spase") if root is None else root
+
+
 class _Document:
     """A document that is being read: what is above the resources, and where reading stands."""
 

@@ -1,7 +1,7 @@
 """Record: one resource with everything that its document says of it, a tree typed by a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.model import ElementType, Model, model
 from schemas.simple_type import SimpleType
@@ -40,6 +40,11 @@ class Node:
     def get(self, path: str) -> str:
         """Give the text of the first descendant at a path without outer blanks, else ''."""
         return next((node.text.strip() for node in self.all(path)), "")
+
+    def within(self, namespace: str | None) -> "Node":
+        """Give it and all below it in a namespace, None for the record's own; without comments."""
+        below = tuple(child.within(namespace) for child in self.children if child.name != COMMENT)
+        return replace(self, namespace=namespace, children=below)
 
 
 @dataclass(frozen=True, slots=True)

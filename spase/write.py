@@ -1,5 +1,7 @@
 """Write: a record as a document of its own, the same bytes for the same record."""
 
+import re
+from collections.abc import Sequence
 from typing import Any
 
 from lxml import etree
@@ -19,8 +21,10 @@ def write(record: Record) -> bytes:
     return document([record])
 
 
-def document(records: list[Record]) -> bytes:
+def document(records: list[Record], remarks: Sequence[str] = ()) -> bytes:
     """Give one document of records that share their header, such as a tree.
+
+    remarks: what is told behind them, a comment each.
 
     Raises ValueError where they are of different documents, or there is none.
     """
@@ -37,6 +41,9 @@ def document(records: list[Record]) -> bytes:
         root.set(key, text)
     for node in (*first.header, *(each.resource for each in records)):
         _put(root, node, first.namespace)
+    for remark in remarks:
+        told = "".join(c if c.isprintable() else " " for c in remark)
+        root.append(etree.Comment(f" {re.sub('-(?=-|$)', '- ', told)} "))
     _indent(root, "\n")
     root.tail = "\n"
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8")

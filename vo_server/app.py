@@ -22,6 +22,7 @@ from interpolation import engine
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
+from vo_server.harvest import Timetable
 from vo_server.metrics import MEDIA_TYPE, Metrics
 from vo_server.settings import Settings, load
 from vo_server.signals import drain_on_signal
@@ -69,6 +70,7 @@ def build(settings: Settings) -> Drain:
         threading.Thread(target=engine.warm, name="warm", daemon=True).start()
         await context.work(context.registry.all)
         await context.work(context.datasets.all)
+        Timetable(context, stop).start()
         yield
         context.close()
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Event
 from typing import Any, BinaryIO, TypeVar
 from urllib.parse import urlsplit
@@ -14,10 +15,14 @@ from vo_server.budget import Budget
 from vo_server.datasets import Datasets
 from vo_server.errors import BadTable, UpstreamFailed
 from vo_server.fetch import Fetcher
+from vo_server.model.resource import Resource
 from vo_server.model.table import Table
-from vo_server.ports import Format, Provider, Service, ServiceSource, Site
+from vo_server.ports import Format, Link, LinkSource, Provider, Service, ServiceSource, Site
+from vo_server.record_format import RecordFormat, offered, record_formats
+from vo_server.records import Records
 from vo_server.registry import Registry
 from vo_server.results import ResultStore
+from vo_server.row import Changes, Row
 from vo_server.settings import Settings
 from vo_server.streaming import Workers
 
@@ -52,7 +57,8 @@ class Context:
     """Everything a front works with; one a process, nothing shared between processes but files.
 
     settings: of the node; registry: every resource; results: the store behind `/results/`;
-    fronts: all of the node's; datasets: every time series by its short name.
+    fronts: all of the node's; datasets: every time series by its short name; records: what is
+    known of resources here and elsewhere, opened when first asked.
     """
 
     def __init__(self, settings: Settings, stop: Event) -> None:
@@ -61,6 +67,7 @@ class Context:
         self.results = ResultStore(
             settings.state / "results", settings.node.base_url, settings.results
         )
+        self.records = Records(settings.state / "records.sqlite")
         self.fronts = tuple(fronts(settings))
         self._fetcher = Fetcher(settings.fetch)
         self._stop = stop
@@ -94,10 +101,22 @@ class Context:
         """Begin no work any more."""
         self._workers.close()
         self._clerks.close()
+        self.records.close()
 
     def url(self, path: str) -> str:
         """Give the public URL of a path below `base_url`."""
         return f"{self.settings.node.base_url}{path}"
+
+    @cached_property
+    def record_formats(self) -> dict[str, RecordFormat]:
+        """Every form in which records are given away, by its prefix."""
+        return record_formats(self)
+
+    def keep(
+        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+    ) -> Changes:
+        """Bring the records of a source up to date; see `Records.update`."""
+        return self.records.update(source, offered(rows, self.record_formats), complete)
 
     def services(self) -> list[Service]:
         """Give what every front offers."""
@@ -106,6 +125,15 @@ class Context:
             for front in self.fronts
             if isinstance(front, ServiceSource)
             for service in front.services(self)
+        ]
+
+    def links(self, resource: Resource) -> list[Link]:
+        """Give what every front does with a resource."""
+        return [
+            link
+            for front in self.fronts
+            if isinstance(front, LinkSource)
+            for link in front.links(self, resource)
         ]
 
     @contextmanager

@@ -53,6 +53,16 @@ class UpstreamFailed(Refusal):
     """A URL given by the asker could not be read: not there, too slow, too large, broken."""
 
 
+class UpstreamBusy(UpstreamFailed):
+    """A server asks to be left alone for a while; after: seconds, None where it does not say."""
+
+    def __init__(
+        self, message: str, *, argument: str | None = None, after: float | None = None
+    ) -> None:
+        super().__init__(message, argument=argument)
+        self.after = after
+
+
 class Failure(Refusal):
     """The node's own trouble: the same request may succeed later or elsewhere."""
 

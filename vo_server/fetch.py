@@ -9,6 +9,8 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from types import TracebackType
 from typing import Any, BinaryIO, Self, cast
@@ -18,7 +20,7 @@ import httpcore
 
 from vo_server.addresses import Address, check, parse, resolve
 from vo_server.budget import Budget
-from vo_server.errors import ForbiddenAddress, StorageFull, UpstreamFailed
+from vo_server.errors import ForbiddenAddress, StorageFull, UpstreamBusy, UpstreamFailed
 from vo_server.settings import Fetch
 
 _IN_MEMORY = 4 * 2**20
@@ -27,6 +29,9 @@ _FRAMING = 2**17  # raw bytes allowed for headers, on top of a quarter of the bo
 _TICK = 0.5  # seconds after which a blocked read looks whether the node stops
 _TRIES = 4  # addresses of one host that are tried
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_BUSY = frozenset({429, 503})
+_LONGEST_WAIT = 7 * 86_400.0  # seconds that a server may ask for
+_LONGEST_TAG = 512
 _GZIP = b"\x1f\x8b"
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,127}/[a-z0-9!#$&^_.+-]{1,127}")
 
@@ -41,17 +46,32 @@ _HTTP_ERRORS = tuple(kind for kind, _ in _TROUBLES)
 
 
 @dataclass(frozen=True, slots=True)
+class Seen:
+    """What a server said of its answer: its entity tag and its date; '' where it did not."""
+
+    etag: str = ""
+    modified: str = ""
+
+    def headers(self) -> list[tuple[str, str]]:
+        """Give the headers that ask for what is newer only."""
+        told = (("If-None-Match", self.etag), ("If-Modified-Since", self.modified))
+        return [(name, text) for name, text in told if text]
+
+
+@dataclass(frozen=True, slots=True)
 class Fetched:
     """What a URL held; a context manager that closes the stream.
 
     stream: at its start, in memory up to 4 MB; media_type: as the server says, not to be trusted;
-    name: last path segment, for its extension; digest: SHA-256 of the content, in hex.
+    name: last path segment, for its extension; digest: SHA-256 of the content, in hex; seen: what
+    to ask with whether there is something new.
     """
 
     stream: BinaryIO
     media_type: str
     name: str
     digest: str
+    seen: Seen = Seen()
 
     def __enter__(self) -> Self:
         return self
@@ -87,6 +107,14 @@ class _Visit:
     def failed(self, what: str) -> UpstreamFailed:
         """Make the refusal that says what is wrong with this host's answer."""
         return UpstreamFailed(f"{self.host} {what}", argument=self.argument)
+
+    def busy(self, status: int, after: str) -> UpstreamBusy:
+        """Make the refusal of a server that asks to be left alone; after: its Retry-After."""
+        return UpstreamBusy(
+            f"{self.host} answered with status {status}; try again later",
+            argument=self.argument,
+            after=_seconds(after),
+        )
 
     def too_large(self) -> UpstreamFailed:
         """Make the refusal of an answer over the limit."""
@@ -191,6 +219,12 @@ class Fetcher:
         that is not opened; UpstreamFailed for whatever goes wrong behind it, a limit included;
         TooMuch or Stopping when the budget ends; StorageFull when the content finds no room.
         """
+        found = self.fetch_newer(url, budget, Seen(), argument=argument)
+        assert found is not None
+        return found
+
+    def fetch_newer(self, url: str, budget: Budget, seen: Seen, *, argument: str) -> Fetched | None:
+        """Read a URL unless it holds what was seen, then None; raises what `fetch` raises."""
         budget.spend()
         now = time.monotonic()
         seconds = min(self._settings.seconds, budget.remaining())
@@ -199,7 +233,9 @@ class Fetcher:
         first = address = parse(url, argument=argument)
         for _ in range(self._settings.redirects + 1):
             visit = _Visit(address.host, argument, budget, seconds, ends, limit)
-            found = self._open(address, visit)
+            found = self._open(address, visit, seen)
+            if found is None:
+                return None
             if isinstance(found, Fetched):
                 return found if "." in found.name else replace(found, name=first.name)
             address = _follow(address, found, visit)
@@ -209,8 +245,8 @@ class Fetcher:
             argument=argument,
         )
 
-    def _open(self, address: Address, visit: _Visit) -> Fetched | str:
-        """Ask one server; give the content, or the Location of a redirect."""
+    def _open(self, address: Address, visit: _Visit, seen: Seen) -> Fetched | str | None:
+        """Ask one server; give the content, the Location of a redirect, or None for nothing new."""
         pool = httpcore.ConnectionPool(
             ssl_context=self._tls if address.scheme == "https" else None,
             network_backend=_Guard(self._settings, visit),
@@ -224,12 +260,17 @@ class Fetcher:
             ("Accept", "*/*"),
             ("Accept-Encoding", "identity"),
             ("Connection", "close"),
+            *seen.headers(),
         ]
         try:
             with pool, pool.stream("GET", target, headers=headers) as response:
                 fields = _fields(response)
                 if response.status in _REDIRECTS:
                     return fields.get("location", "")
+                if response.status == 304 and seen != Seen():
+                    return None
+                if response.status in _BUSY:
+                    raise visit.busy(response.status, fields.get("retry-after", ""))
                 if response.status != 200:
                     raise visit.failed(f"answered with status {response.status}; check the URL")
                 return _keep(response, fields, address, visit)
@@ -293,7 +334,26 @@ def _keep(
     media_type = fields.get("content-type", "").partition(";")[0].strip().lower()
     if _MEDIA_TYPE.fullmatch(media_type) is None:
         media_type = "application/octet-stream"
-    return Fetched(cast(BinaryIO, spool), media_type, address.name, digest.hexdigest())
+    seen = Seen(_tag(fields.get("etag", "")), _tag(fields.get("last-modified", "")))
+    return Fetched(cast(BinaryIO, spool), media_type, address.name, digest.hexdigest(), seen)
+
+
+def _tag(text: str) -> str:
+    """Give a header's text where it can be sent back, else nothing."""
+    clean = text.strip()
+    return clean if len(clean) <= _LONGEST_TAG and clean.isascii() and clean.isprintable() else ""
+
+
+def _seconds(after: str) -> float | None:
+    """Give the seconds of a Retry-After, which are a number or a date; None where it is neither."""
+    text = after.strip()
+    if text.isdecimal():
+        return min(float(text[:12]), _LONGEST_WAIT)
+    try:
+        wait = (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, 0.0), _LONGEST_WAIT)
 
 
 @contextmanager

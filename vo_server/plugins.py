@@ -17,6 +17,8 @@ GROUPS = (
     "vo_server.formats",
     "vo_server.checkers",
     "vo_server.commands",
+    "vo_server.record_formats",
+    "vo_server.harvesters",
 )
 
 

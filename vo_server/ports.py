@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol, runtime_checkable
+from typing import Any, BinaryIO, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from vo_server.budget import Budget
 from vo_server.errors import Refusal
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method, SeriesRequest
-from vo_server.model.resource import Refused, Resource
+from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.space import Box, Frame, Points
 from vo_server.model.table import Table
 from vo_server.model.time import TimeInterval
@@ -95,6 +95,34 @@ class Site:
         """Give the files that match a pattern relative to the folder, sorted."""
         found = glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207  # absolute
         return [path for name in sorted(found) if (path := self.folder / name).is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a file tells of itself, in its own words; None and '' where it does not.
+
+    kind: output or series; frame, body: by name; radius: metres; axes: name, unit, first and last
+    node along x, y, z; parameters: with the file's names and units; taken: how the file is read,
+    where that could be doubted; time: name of a series' column of times.
+    """
+
+    kind: Kind
+    parameters: tuple[Parameter, ...]
+    frame: str | None = None
+    body: str | None = None
+    radius: float | None = None
+    axes: tuple[tuple[str, str | None, float, float], ...] = ()
+    taken: str = ""
+    time: str | None = None
+
+
+@runtime_checkable
+class Looker(Protocol):
+    """A provider's class that tells of a file that nobody has described yet."""
+
+    def look(self, path: Path) -> Look:
+        """Tell what a file holds; raises BadFile where it is none of the provider's."""
+        ...
 
 
 @runtime_checkable
@@ -177,6 +205,33 @@ class ServiceSource(Protocol):
 
     def services(self, context: Any) -> Sequence[Service]:
         """Give the services under their public URLs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Something that a front does with one resource.
+
+    role: whether `url` is a service that is asked for it, a file that holds it, or a record that
+    describes it; style: of a service, in the words of SPASE; key: what the service calls the
+    resource; formats: of what it gives, in the words of SPASE; media_type: of a file or record.
+    """
+
+    title: str
+    url: str
+    role: Literal["service", "file", "record"] = "service"
+    style: str = ""
+    key: str = ""
+    formats: tuple[str, ...] = ()
+    media_type: str = ""
+
+
+@runtime_checkable
+class LinkSource(Protocol):
+    """A front that tells what it can do with a resource."""
+
+    def links(self, context: Any, resource: Resource) -> Sequence[Link]:
+        """Give links under their public URLs; nothing for what it does not serve."""
         ...
 
 

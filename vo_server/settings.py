@@ -122,6 +122,21 @@ class Plugin(BaseModel):
         return dict(self.model_extra or {})
 
 
+class Source(Plugin):
+    """One `[[harvest]]` table: a source of records, and how often it is asked."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    every: Duration = "1 d"
+
+
+def _told_apart(sources: tuple[Source, ...]) -> tuple[Source, ...]:
+    """Refuse two sources of one name, and the name that the node has for itself."""
+    names = [source.name for source in sources]
+    if wrong := {name for name in names if names.count(name) > 1 or name == "node"}:
+        raise ValueError(f"{', '.join(sorted(wrong))}: each source wants a name of its own")
+    return sources
+
+
 class Settings(BaseSettings):
     """The whole node file.
 
@@ -135,6 +150,7 @@ class Settings(BaseSettings):
     node: Node
     providers: tuple[Plugin, ...] = ()
     fronts: tuple[Plugin, ...] = ()
+    harvest: Annotated[tuple[Source, ...], AfterValidator(_told_apart)] = ()
     fetch: Fetch = Fetch()
     limits: Limits = Limits()
     results: Results = Results()

@@ -11,8 +11,9 @@ from lxml import etree
 from impex.tree import configuration, tree
 from tests.impex.stand_in import FIELD, OUTPUT, StandIn
 from vo_server.model.parameter import Parameter
-from vo_server.model.resource import Kind
+from vo_server.model.resource import Kind, Resource
 from vo_server.model.space import Frame
+from vo_server.ports import Link
 from vo_server.settings import Contact, Node
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ _NODE = Node(
 )
 
 
+def _links(resource: Resource) -> list[Link]:
+    return [Link("FMI", "https://sim.lab.org/vo/impex/fmi?wsdl", formats=("VOTable",))]
+
+
 @pytest.fixture(params=["impex-1_0_2.xsd", "impex-1_0_3.xsd"])
 def schema(request: pytest.FixtureRequest, shared: Path) -> Any:
     return etree.XMLSchema(etree.parse(shared / "standards/impex/xsd" / request.param))
@@ -45,15 +50,15 @@ def _valid(schema: Any, content: bytes) -> Any:
 def test_tree_of_a_run(schema: Any) -> None:
     resources = StandIn().resources()
     model = replace(resources[0], title="A hybrid code")
-    document = _valid(schema, tree(_NODE, [model, *resources[1:]], _NOW))
+    document = _valid(schema, tree(_NODE, [model, *resources[1:]], _links, _NOW))
     names = [etree.QName(element).localname for element in document]
     assert names == [
-        *("Version", "Repository", "SimulationModel", "SimulationRun"),
+        *("Version", "Repository", "Person", "SimulationModel", "SimulationRun"),
         *("NumericalOutput", "NumericalOutput"),
     ]
     assert document.findtext(".//{*}FieldValue") == " ".join(f"{b:.15g}" for b in FIELD)
     assert document.findtext(".//{*}PopulationDensity") == "5000000"
-    assert document.findtext(".//{*}ReleaseDate") == "2026-01-02T03:04:05.000"
+    assert document.findtext(".//{*}ReleaseDate") == "2026-01-02T03:04:05.000Z"
     (output,) = (
         element
         for element in document.findall("{*}NumericalOutput")
@@ -71,10 +76,10 @@ def test_what_the_model_cannot_express_is_named(schema: Any) -> None:
         else r
         for r in StandIn().resources()
     ]
-    document = _valid(schema, tree(_NODE, odd, _NOW))
+    document = _valid(schema, tree(_NODE, odd, _links, _NOW))
     comments = [str(comment) for comment in document.iter(etree.Comment)]
     assert any("kind of simulation is not told" in comment for comment in comments)
-    assert any("no frame XYZ" in comment for comment in comments)
+    assert any("wants a SimulationDomain" in comment for comment in comments)
     assert document.find("{*}SimulationRun") is None
 
 

@@ -43,7 +43,8 @@ class Resource:
     whenever the numbers behind it may have changed; source: where it comes from, for people;
     remarks: what an operator should know, such as a unit overridden by `run.toml`; series: what
     only a time series has; around: name of an orbit's body, whose radius may not be told;
-    spacecraft: whose orbit it is; conditions: the solar wind of a run.
+    spacecraft: whose orbit it is; conditions: the solar wind of a run; method: of a model, such as
+    'Hybrid' or 'MHD'.
     """
 
     id: str
@@ -65,6 +66,7 @@ class Resource:
     around: str | None = None
     spacecraft: str | None = None
     conditions: Conditions | None = None
+    method: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import math
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -97,6 +97,21 @@ BodyName = Annotated[Text, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
 
+ModelType = Literal[
+    "Analytic",
+    "AOGCM",
+    "Electrohydrodynamic",
+    "Empirical",
+    "GCM",
+    "Hybrid",
+    "MHD",
+    "NonHydrostatic",
+    "Paraboloid",
+    "PIC",
+    "TestParticle",
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -156,12 +171,13 @@ class SolarWind(_Section):
 class Run(_Section):
     """One simulation run.
 
-    frame, body, body_radius: may be left out where the files tell them; inner_boundary: radius
-    of the model's obstacle.
+    model_type: how the model computes, in the words of SPASE and IMPEx; frame, body, body_radius:
+    may be left out where the files tell them; inner_boundary: radius of the model's obstacle.
     """
 
     id: Identifier
     model: Identifier
+    model_type: ModelType | None = None
     title: Text = ""
     body: BodyName | None = None
     body_radius: Length | None = None
@@ -197,26 +213,31 @@ def read_run(path: Path, authority: str) -> Run:
         raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
         raise BadFile(f"{path.name} is no UTF-8 text: {err}") from err
+    return parse_run(text, authority)
+
+
+def parse_run(text: str, authority: str) -> Run:
+    """Read the text of a run file; see `read_run`."""
     try:
         run = _File(**tomllib.loads(text)).run
     except tomllib.TOMLDecodeError as err:
-        raise BadFile(f"{path.name} is not valid TOML: {err}") from err
+        raise BadFile(f"{RUN_FILE} is not valid TOML: {err}") from err
     except ValidationError as err:
-        raise BadFile(f"{path.name}: {explain(err)}") from err
+        raise BadFile(f"{RUN_FILE}: {explain(err)}") from err
     if foreign := run.authorities() - {authority}:
         raise BadFile(
-            f"{path.name}: ids must start with spase://{authority}/, "
+            f"{RUN_FILE}: ids must start with spase://{authority}/, "
             f"found authority {', '.join(sorted(foreign))}"
         )
     for output in run.outputs:
         sources = [parameter.source or parameter.name for parameter in output.parameters]
         if doubled := {source for source in sources if sources.count(source) > 1}:
             raise BadFile(
-                f"{path.name}: {output.id} says two things of {', '.join(sorted(doubled))}"
+                f"{RUN_FILE}: {output.id} says two things of {', '.join(sorted(doubled))}"
             )
     ids = [output.id for output in run.outputs]
     if doubled := {i for i in ids if ids.count(i) > 1}:
-        raise BadFile(f"{path.name}: {', '.join(sorted(doubled))} is given twice")
+        raise BadFile(f"{RUN_FILE}: {', '.join(sorted(doubled))} is given twice")
     return run
 
 

@@ -46,7 +46,8 @@ class Series:
     records; sample: a short interval that holds typical records; stamp: where in its interval of
     measurement the time of a record lies; records: how many there are, where that is known;
     location: names of the columns with the position, one tuple for each frame; place, geo: where
-    it was measured, when that is fixed: geo is (longitude, latitude in degrees[, altitude in m]).
+    it was measured, when that is fixed: geo is (longitude, latitude in degrees[, altitude in m]);
+    measures, region: what is observed where, in the words of SPASE.
     """
 
     name: str
@@ -75,4 +76,6 @@ class Series:
     geo: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    region: tuple[str, ...] = ()
     metadata: tuple[Metadata, ...] = ()

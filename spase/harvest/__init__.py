@@ -1,0 +1,1 @@
+"""Harvest: records of OAI-PMH endpoints, IMPEx trees and folders, a harvester each."""

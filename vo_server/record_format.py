@@ -1,0 +1,73 @@
+"""Record format: a form in which records are given away, such as Dublin Core; a plug-in each."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Protocol, cast, runtime_checkable
+
+from vo_server import plugins
+from vo_server.row import Row
+
+GROUP = "vo_server.record_formats"
+# Lists that a row is found by, beyond its own: forms it can be given in, its names in them, and
+# the sets that it is in by them.
+PREFIX, IDENTIFIER, SET = "metadataPrefix", "identifier", "set"
+
+
+class RecordFormat(Protocol):
+    """A form of records, constructed with the node's `Context`; its entry point is its prefix.
+
+    namespace: of the documents written; schema: URL of what they are valid against; sets: by name,
+    those of all records in this form, with what they are called.
+    """
+
+    namespace: str
+    schema: str
+    sets: Mapping[str, str]
+
+    def identifier(self, row: Row) -> str:
+        """Give the name of a record in this form."""
+        ...
+
+    def write(self, row: Row) -> bytes | None:
+        """Give a record as a document, None where it has no such form."""
+        ...
+
+
+@runtime_checkable
+class RowSource(Protocol):
+    """A form that tells of more than others know, such as of the registry itself.
+
+    source: its name as a source of rows; about: id of the row that tells of the node's registry.
+    """
+
+    source: str
+    about: str
+
+    def rows(self) -> Iterable[Row]:
+        """Give its own rows as they are now."""
+        ...
+
+
+def record_formats(context: Any) -> dict[str, RecordFormat]:
+    """Give every installed form by its prefix."""
+    return {
+        prefix: cast(RecordFormat, plugins.load(GROUP, prefix)(context))
+        for prefix in plugins.installed(GROUP)
+    }
+
+
+def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterator[Row]:
+    """Give rows with the forms they can be given in, and their names there."""
+    for row in rows:
+        if row.deleted:
+            yield row
+            continue
+        forms = {prefix: form for prefix, form in formats.items() if form.write(row) is not None}
+        names = {form.identifier(row) for form in forms.values()} - {row.id}
+        sets = {name for form in forms.values() for name in form.sets}
+        lists = {
+            PREFIX: tuple(forms),
+            IDENTIFIER: tuple(sorted(names)),
+            SET: tuple(sorted(sets)),
+        }
+        yield replace(row, facets={**row.facets, **lists})

@@ -1,0 +1,441 @@
+"""Records: every record that the node knows, its own and harvested ones, in one store.
+
+Of several sources with one id the node's own record is shown, else that of the source that brought
+it first; the others are kept, and come forward when it goes.
+"""
+
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from vo_server.database import Database, transaction
+from vo_server.errors import BadArgument, excerpt
+from vo_server.row import (
+    OWN,
+    Changes,
+    Query,
+    Row,
+    SourceState,
+    authority,
+    packed,
+    seconds,
+    unpacked,
+)
+
+_BATCH = 500  # rows read at once where all are
+_MOST_WORDS = 32
+_LONGEST_WORD = 200
+_DOUBLED = 100  # ids told of as doubled
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._]")
+
+_STAGED = """
+CREATE TEMP TABLE staged (
+  id TEXT PRIMARY KEY, kind TEXT, authority TEXT, parent TEXT, title TEXT, start INTEGER,
+  stop INTEGER, digest TEXT, more TEXT, content BLOB
+)
+"""
+_GONE = "CREATE TEMP TABLE gone (id TEXT PRIMARY KEY)"
+_STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# What an update touches: `was` is the row shown before, `change` what becomes of the source's own.
+_TOUCHED = """
+CREATE TEMP TABLE touched AS
+SELECT change.id, change.change, shown.key AS was FROM (
+  SELECT staged.id AS id, CASE WHEN own.key IS NULL THEN 'new' ELSE 'modified' END AS change
+  FROM staged LEFT JOIN record AS own ON own.id = staged.id AND own.source = :source
+  WHERE staged.content IS NOT NULL
+    AND (own.key IS NULL OR own.deleted OR own.digest <> staged.digest)
+  UNION ALL
+  SELECT id, 'deleted' FROM record
+  WHERE source = :source AND NOT deleted AND (
+    id IN (SELECT id FROM gone) OR (:complete AND id NOT IN (SELECT id FROM staged))
+  )
+) AS change LEFT JOIN record AS shown ON shown.id = change.id AND shown.shown
+"""
+_PUT = """
+INSERT INTO record (id, source, kind, authority, parent, title, start, stop, born, revision,
+                    deleted, shown, digest, more, content)
+SELECT id, :source, kind, authority, parent, title, start, stop, :revision, :revision, 0, 0, digest,
+       more, content
+FROM staged WHERE id IN (SELECT id FROM touched)
+ON CONFLICT (id, source) DO UPDATE SET
+  kind = excluded.kind, authority = excluded.authority, parent = excluded.parent,
+  title = excluded.title, start = excluded.start, stop = excluded.stop,
+  revision = excluded.revision, deleted = 0, digest = excluded.digest, more = excluded.more,
+  content = excluded.content
+"""
+_DELETE = """
+UPDATE record SET deleted = 1, revision = :revision, content = x''
+WHERE source = :source AND id IN (SELECT id FROM touched WHERE change = 'deleted')
+"""
+_SHOW = f"""
+UPDATE record SET shown = (key = (
+  SELECT other.key FROM record AS other WHERE other.id = record.id
+  ORDER BY other.deleted, other.source <> '{OWN}', other.key LIMIT 1
+)) WHERE id IN (SELECT id FROM touched)
+"""  # noqa: S608  # a constant
+_CAME_FORWARD = """
+UPDATE record SET revision = :revision
+WHERE shown AND id IN (SELECT id FROM touched)
+  AND key IS NOT (SELECT was FROM touched WHERE touched.id = record.id)
+"""
+_FORGET = (
+    "DELETE FROM words WHERE rowid IN (SELECT was FROM touched)",
+    "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
+)
+_FOUND_BY = """
+SELECT record.*, 0 AS stamp, 0 AS created FROM record JOIN touched ON touched.id = record.id
+WHERE record.shown
+"""
+_STAMPED = """
+record.*, revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created
+"""
+_ROW = f"SELECT {_STAMPED} FROM record JOIN revision ON number = record.revision"  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many records of an authority, kind and source there are."""
+
+    authority: str
+    kind: str
+    source: str
+    deleted: bool
+    records: int
+
+
+class Records:
+    """The store; shared by all processes of the node, which each have one of these."""
+
+    def __init__(self, path: Path) -> None:
+        self._database = Database(path)
+
+    def close(self) -> None:
+        """Let go of the file until it is asked again."""
+        self._database.close()
+
+    # -- change
+
+    def update(
+        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+    ) -> Changes:
+        """Bring the rows of a source up to date, all at once or not at all.
+
+        complete: whether rows of the source that are not among these are deleted, asked when all
+        came where only that tells it; rows that say of themselves that they are deleted always are.
+        A row that did not change keeps its datestamp; of rows with one id the first counts. The
+        rows are taken one by one before anything is written, so that a slow source makes nobody
+        wait. Raises what `rows` raises, and then nothing is changed.
+        """
+        with self._database.writing() as db:
+            db.execute(_STAGED)
+            db.execute(_GONE)
+            doubled = self._stage(db, source, rows)
+            whole = complete() if callable(complete) else complete
+            with transaction(db):
+                counts = _merge(db, source, whole)
+        return Changes(
+            counts.get("new", 0), counts.get("modified", 0), counts.get("deleted", 0), doubled
+        )
+
+    def _stage(self, db: sqlite3.Connection, source: str, rows: Iterable[Row]) -> tuple[str, ...]:
+        doubled: list[str] = []
+        known = "SELECT digest FROM record WHERE id = ? AND source = ? AND NOT deleted"
+        db.execute("PRAGMA temp.journal_mode = OFF")
+        for row in rows:
+            if row.deleted:
+                db.execute("DELETE FROM staged WHERE id = ?", (row.id,))
+                db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
+                continue
+            db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
+            more, digest = packed(row)
+            before = db.execute(known, (row.id, source)).fetchone()
+            content = None if before is not None and before[0] == digest else row.content
+            values = (
+                row.id, row.kind, authority(row.id), row.parent, row.title, seconds(row.start),
+                seconds(row.stop), digest, more, content,
+            )  # fmt: skip
+            if db.execute(_STAGE, values).rowcount == 0 and len(doubled) < _DOUBLED:
+                doubled.append(row.id)
+        return tuple(doubled)
+
+    def note(self, state: SourceState) -> None:
+        """Keep how it stands with a source."""
+        with self._database.writing() as db, transaction(db):
+            db.execute("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?, ?, ?)", astuple(state))
+
+    # -- ask
+
+    def get(self, id: str, source: str | None = None) -> Row | None:
+        """Give the row shown of an id, or that of a source; deleted ones too."""
+        which = "record.shown" if source is None else "record.source = :source"
+        found = self._rows(f"{_ROW} WHERE id = :id AND {which}", {"id": id, "source": source})
+        return found[0] if found else None
+
+    def sources_of(self, id: str) -> list[str]:
+        """Give every source that has a record of this id, the one shown first."""
+        ask = "SELECT source FROM record WHERE id = ? AND NOT deleted ORDER BY NOT shown, key"
+        return [row[0] for row in self._all(ask, (id,))]
+
+    def contended(self, limit: int = 100) -> list[str]:
+        """Give ids that more than one source has."""
+        ask = (
+            "SELECT id FROM record WHERE NOT deleted GROUP BY id HAVING count(*) > 1 "
+            "ORDER BY id LIMIT ?"
+        )
+        return [row[0] for row in self._all(ask, (limit,))]
+
+    def search(self, query: Query, limit: int = 20, skip: int = 0) -> list[Row]:
+        """Give what matches: the best first where words are given, else by id.
+
+        Raises BadArgument for words that are too many or too long.
+        """
+        where, values = _conditions(query)
+        words = _match(query)
+        if words is None and query.words.strip():
+            return []
+        if words is None:
+            order = "id"
+            keys = f"SELECT key, id AS place FROM record WHERE {where}"  # noqa: S608  # constants
+        else:
+            order = "place, key"
+            values["words"] = words
+            keys = (
+                "SELECT key, bm25(words, 8.0, 4.0, 2.0, 1.0) AS place FROM words "  # noqa: S608
+                f"JOIN record ON key = words.rowid WHERE words MATCH :words AND {where}"
+            )
+        asked = f"""
+            SELECT {_STAMPED}
+            FROM ({keys} ORDER BY {order} LIMIT :limit OFFSET :skip) AS hit
+            JOIN record USING (key) JOIN revision ON number = record.revision
+            ORDER BY {"hit.place, key" if words else "record.id"}
+        """  # noqa: S608  # constants
+        return self._rows(asked, {**values, "limit": limit, "skip": skip})
+
+    def count(self, query: Query) -> int:
+        """Give how many records match a query without words."""
+        where, values = _conditions(query)
+        ask = f"SELECT count(*) FROM record WHERE {where}"  # noqa: S608  # constants
+        return int(self._all(ask, values)[0][0])
+
+    def page(
+        self,
+        query: Query,
+        *,
+        after: tuple[int, str] = (0, ""),
+        since: int | None = None,
+        until: int | None = None,
+        limit: int = 100,
+    ) -> list[Row]:
+        """Give what matches, deleted ones too, in the order of changes, after a `Row.place`.
+
+        since, until: datestamps, both included. What changes between two pages comes later, once
+        more; nothing is left out. Words of the query are not looked at.
+        """
+        where, values = _conditions(query, deleted=True)
+        return self._rows(
+            f"{_ROW} WHERE {where} AND {_SPAN} AND (revision, id) > (:at, :id) "
+            "ORDER BY revision, id LIMIT :limit",
+            {**values, "since": since, "until": until, "at": after[0], "id": after[1],
+             "limit": limit},
+        )  # fmt: skip
+
+    def size(self, query: Query, *, since: int | None = None, until: int | None = None) -> int:
+        """Give how many rows all pages together have."""
+        where, values = _conditions(query, deleted=True)
+        ask = f"SELECT count(*) FROM record WHERE {where} AND {_SPAN}"  # noqa: S608  # constants
+        return int(self._all(ask, {**values, "since": since, "until": until})[0][0])
+
+    def identities(self, query: Query | None = None) -> Iterator[tuple[str, str, int]]:
+        """Give id, kind and datestamp of everything that matches, by id, a batch at a time."""
+        where, values = _conditions(query or Query())
+        ask = (
+            "SELECT id, kind, stamp FROM record JOIN revision ON number = record.revision "  # noqa: S608
+            f"WHERE {where} AND id > :after ORDER BY id LIMIT {_BATCH}"
+        )
+        after = ""
+        while batch := self._all(ask, {**values, "after": after}):
+            for row in batch:
+                yield row["id"], row["kind"], row["stamp"]
+            after = batch[-1]["id"]
+
+    def values(self, facet: str, kinds: Sequence[str] = ()) -> dict[str, int]:
+        """Give the words of a list that records have, with how many have each."""
+        marks = f"AND kind IN ({', '.join('?' * len(kinds))})" if kinds else ""
+        ask = (
+            "SELECT value, count(*) FROM facet JOIN record ON record.key = facet.key "  # noqa: S608
+            f"AND NOT deleted {marks} WHERE name = ? GROUP BY value ORDER BY value"
+        )
+        return dict(map(tuple, self._all(ask, (*kinds, facet))))
+
+    def counts(self) -> list[Count]:
+        """Give how many records there are, by authority, kind and source."""
+        ask = (
+            "SELECT authority, kind, source, deleted, count(*) FROM record WHERE shown "
+            "GROUP BY authority, kind, source, deleted ORDER BY authority, kind, source, deleted"
+        )
+        return [Count(a, k, s, bool(d), n) for a, k, s, d, n in self._all(ask, ())]
+
+    def changed(self, since: int | None, until: int | None) -> list[tuple[str, str, int]]:
+        """Give authority, what happened ('New', 'Modified', 'Deleted'), and to how many."""
+        ask = f"""
+            SELECT authority, {_CHANGE} AS change, count(*) FROM record
+            WHERE shown AND {_SPAN} GROUP BY authority, change
+        """  # noqa: S608  # constants
+        return [tuple(row) for row in self._all(ask, {"since": since, "until": until})]
+
+    def changes(
+        self, authority: str, since: int | None, until: int | None, limit: int
+    ) -> list[tuple[str, str]]:
+        """Give what happened to which id, the first of them by the order of changes."""
+        ask = f"""
+            SELECT {_CHANGE}, id FROM record
+            WHERE shown AND {_SPAN} AND :authority IN ('', authority)
+            ORDER BY revision, id LIMIT :limit
+        """  # noqa: S608  # constants
+        given = {"since": since, "until": until, "authority": authority, "limit": limit}
+        return [tuple(row) for row in self._all(ask, given)]
+
+    def span(self) -> tuple[int, int]:
+        """Give the first and the last datestamp; zeros where nothing was ever kept."""
+        first, last = self._all("SELECT min(stamp), max(stamp) FROM revision", ())[0]
+        return first or 0, last or 0
+
+    def epoch(self) -> str:
+        """Give what names this store: another one, or one begun anew, has another."""
+        return str(self._all("SELECT token FROM epoch", ())[0][0])
+
+    def state(self, name: str) -> SourceState:
+        """Give how it stands with a source."""
+        found = self._all("SELECT * FROM source WHERE name = ?", (name,))
+        return SourceState(*found[0]) if found else SourceState(name)
+
+    def states(self) -> list[SourceState]:
+        """Give how it stands with every source that was ever told of."""
+        return [SourceState(*row) for row in self._all("SELECT * FROM source ORDER BY name", ())]
+
+    def _all(self, ask: str, values: Any) -> list[sqlite3.Row]:
+        with self._database.reading() as db:
+            return db.execute(ask, values).fetchall()
+
+    def _rows(self, ask: str, values: dict[str, Any]) -> list[Row]:
+        return [unpacked(row) for row in self._all(ask, values)]
+
+
+# Datestamps as numbers of revisions, which rise with them.
+_SPAN = """
+(:since IS NULL OR revision >= (SELECT min(number) FROM revision WHERE stamp >= :since))
+AND (:until IS NULL OR revision <= (SELECT max(number) FROM revision WHERE stamp <= :until))
+"""
+_CHANGE = """
+CASE WHEN deleted THEN 'Deleted'
+  WHEN born >= coalesce((SELECT min(number) FROM revision WHERE stamp >= :since), 0) THEN 'New'
+  ELSE 'Modified' END
+"""
+
+
+def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int]:
+    """Put what was staged into its place; gives how many rows of the source became what."""
+    db.execute(_TOUCHED, {"source": source, "complete": complete})
+    counts = dict(map(tuple, db.execute("SELECT change, count(*) FROM touched GROUP BY change")))
+    if not counts:
+        return counts
+    db.execute("CREATE UNIQUE INDEX temp.touched_id ON touched (id)")
+    (last,) = db.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
+    given = {"source": source, "revision": last + 1}
+    for statement in (_PUT, _DELETE, _SHOW, _CAME_FORWARD, *_FORGET):
+        db.execute(statement, given)
+    for stored in db.execute(_FOUND_BY):
+        _index(db, stored)
+    # No earlier than the end of this second, so that whoever asked before it was there asks again.
+    db.execute(
+        "INSERT INTO revision SELECT :number, max(:now, coalesce(max(stamp), 0)) FROM revision",
+        {"number": last + 1, "now": int(time.time()) + 1},
+    )
+    return counts
+
+
+def _index(db: sqlite3.Connection, stored: sqlite3.Row) -> None:
+    """Let a row be found by its words and facets."""
+    row, key = unpacked(stored), stored["key"]
+    db.executemany(
+        "INSERT OR IGNORE INTO facet VALUES (?, ?, ?)",
+        [(name, value, key) for name, values in row.facets.items() for value in values],
+    )
+    if row.deleted:
+        return
+    terms = [row.kind, *(value for values in row.facets.values() for value in values)]
+    parts = [part for term in terms for part in (term, _CAMEL.sub(" ", term))]
+    words = (key, row.title, row.id, " ".join(dict.fromkeys(parts)), row.description)
+    db.execute("INSERT INTO words (rowid, title, id, terms, description) VALUES (?,?,?,?,?)", words)
+
+
+def _conditions(query: Query, deleted: bool = False) -> tuple[str, dict[str, Any]]:
+    """Give the condition of a query, of constants and named values alone."""
+    where = ["record.shown"] if deleted else ["record.shown AND NOT record.deleted"]
+    values: dict[str, Any] = {}
+
+    def any_of(column: str, wanted: Sequence[str]) -> None:
+        names = [f"{column}_{number}" for number in range(len(wanted))]
+        values.update(zip(names, wanted, strict=True))
+        where.append(f"record.{column} IN ({', '.join(f':{name}' for name in names)})")
+
+    if query.kinds:
+        any_of("kind", query.kinds)
+    if query.sources:
+        any_of("source", query.sources)
+    if query.authority:
+        any_of("authority", (query.authority,))
+    if query.parent:
+        any_of("parent", (query.parent,))
+    if query.start_of_id:
+        where.append("record.id >= :from_id AND record.id < :to_id")
+        values |= {"from_id": query.start_of_id, "to_id": query.start_of_id + "\U0010ffff"}
+    if query.stop is not None:
+        where.append("record.start <= :stop")
+        values["stop"] = seconds(query.stop)
+    if query.start is not None:
+        where.append("record.start IS NOT NULL AND coalesce(record.stop, :start) >= :start")
+        values["start"] = seconds(query.start)
+    for number, (name, wanted) in enumerate(query.facets.items()):
+        condition, more = _facet(f"facet_{number}", name, wanted, one_by_one=deleted)
+        where.append(condition)
+        values |= more
+    return " AND ".join(where), values
+
+
+def _facet(
+    prefix: str, name: str, wanted: Sequence[str], one_by_one: bool
+) -> tuple[str, dict[str, Any]]:
+    """Ask for rows with any of these words of a list, or with one below them.
+
+    one_by_one: look at each row as it comes, which keeps another order; else at all rows first.
+    """
+    values: dict[str, Any] = {prefix: name}
+    either = []
+    for number, value in enumerate(wanted):
+        at = f"{prefix}_{number}"
+        either.append(f"value = :{at} OR (value > :{at}_from AND value < :{at}_to)")
+        values |= {at: value, f"{at}_from": f"{value}.", f"{at}_to": f"{value}/"}
+    ask = f"FROM facet WHERE name = :{prefix} AND ({' OR '.join(either) or 'FALSE'})"
+    if one_by_one:
+        return f"EXISTS (SELECT 1 {ask} AND facet.key = record.key)", values
+    return f"record.key IN (SELECT key {ask})", values
+
+
+def _match(query: Query) -> str | None:
+    """Give words as the full-text search takes them: each as it stands, none as its syntax.
+
+    None where there is nothing to look for.
+    """
+    words = [word for word in query.words.replace("\0", " ").split() if any(map(str.isalnum, word))]
+    if len(words) > _MOST_WORDS:
+        raise BadArgument(f"more than {_MOST_WORDS} words are looked for", argument="words")
+    for word in words:
+        if len(word) > _LONGEST_WORD:
+            raise BadArgument(f"the word {excerpt(word)} is too long", argument="words")
+    quoted = [word.encode(errors="replace").decode().replace('"', '""') for word in words]
+    return (" OR " if query.any_word else " ").join(f'"{word}"' for word in quoted) or None
