@@ -30,6 +30,7 @@ from vo_server.cuts import cut
 from vo_server.lines import follow
 from vo_server.model.request import Method, SampleRequest, SpectraRequest
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.snapshot import parted
 from vo_server.model.table import Table
 from vo_server.model.time import parse_time
 from vo_server.model.trajectory import Trajectory
@@ -103,7 +104,8 @@ class Operations:
 
             def tables() -> Iterable[Table]:
                 flight = way.trajectory()
-                request = SampleRequest(entry.resource, names, flight, method)
+                join = self._parity.snapshots
+                request = SampleRequest(entry.resource, names, flight, method, join=join)
                 flown = sample(request, source, budget, argument=way.argument)
                 flown = self._parity.filled(flown, len(flight.table.columns))
                 return flown if kind == "votable" else positions_first(flown, flight)
@@ -250,7 +252,7 @@ class Operations:
     def _quantity(self, given: Mapping[str, Any]) -> str:
         """Give the vector to follow where none is named: the magnetic field where there is one."""
         registry = self._context.registry
-        id = resource_id(given[_RESOURCE])
+        id, _ = parted(resource_id(given[_RESOURCE]), argument=_RESOURCE)
         resource = registry.get(id, argument=_RESOURCE).resource
         outputs = [resource] if resource.kind is Kind.OUTPUT else registry.children(id)
         magnetic = any(p.name == "Bx" for output in outputs for p in output.parameters)

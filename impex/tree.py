@@ -101,18 +101,23 @@ class _Tree:
         _add(element, "ResourceID", resource.id)
         self.header(element, resource.title, resource.release_date, resource.title)
         _add(_add(element, "Model"), "ModelID", resource.parent or "")
-        _add(element, "TemporalDependence", "No")
+        snapshots = [snapshot for output in outputs for snapshot in output.snapshots]
+        _add(element, "TemporalDependence", "Yes" if snapshots else "No")
         region = _region(resource.body.name)
         _add(element, "SimulatedRegion", region)
         _add(element, "LikelihoodRating", "Probable")
-        _add(element, "SimulationTime")
+        time = _add(element, "SimulationTime")
+        if snapshots:
+            # Times of the data model have no date.
+            moments = sorted(print_time(s.time) for s in snapshots if s.time is not None)
+            _add(time, "Description", f"From {moments[0]} to {moments[-1]}")
         steps = [output.step for output in outputs if output.step is not None]
         _domain(_add(element, "SimulationDomain"), frame, resource.domain, steps)
         parameter = _add(element, "RegionParameter")
         _add(parameter, "SimulatedRegion", region)
         _add(parameter, "Radius", _number(resource.body.radius), Units="m")
-        if resource.conditions is not None:
-            _wind(element, resource.conditions)
+        if len(resource.conditions) == 1:
+            _wind(element, resource.conditions[0])
         return None
 
     def output(self, root: Any, resource: Resource) -> None:
@@ -138,6 +143,8 @@ class _Tree:
         for group in _grouped(resource.parameters):
             _parameter(_add(element, "Parameter"), group, resource.population)
         _add(element, "SimulationProduct", "Spectra" if spectra else "3DCubes")
+        if resource.snapshots:
+            _snapshots(_add(element, "Property"), resource)
 
     def _date(self, release: str | None) -> str:
         try:
@@ -211,6 +218,15 @@ def _number(value: float) -> str:
 
 def _corner(numbers: Sequence[float]) -> str:
     return " ".join(_number(number) for number in numbers)
+
+
+def _snapshots(element: Any, resource: Resource) -> None:
+    """Tell what is put behind the id of an output that changes, for each of its snapshots."""
+    _add(element, "Name", "Snapshots")
+    _add(element, "Description", "One of these behind ResourceID? is the output at that time")
+    _add(element, "PropertyQuantity", "Temporal")
+    stamps = [snapshot.id.rpartition("?")[2] for snapshot in resource.snapshots]
+    _add(element, "PropertyValue", " ".join(stamps))
 
 
 def _region(body: str) -> str:
