@@ -38,7 +38,7 @@ from vo_server.plugins import format_named
 from vo_server.registry import Entry
 from vo_server.roles import trajectory
 from vo_server.sampling import find_output, fly, parameter_names, source_of
-from vo_server.spacecraft import find_orbit, positions_at, sampling_times
+from vo_server.spacecraft import find_orbit, orbit_at, sampling_times
 from vo_server.spectra import fly_spectra
 from vo_server.tracks import fields_of, track
 from votable.write import write
@@ -226,13 +226,12 @@ class Operations:
         moments = sampling_times(start, stop, step, budget)
         body = resource.body.name if resource.body else None
         name = given[_SPACECRAFT]
-        entry, source = find_orbit(self._context.registry, name, body, argument=_SPACECRAFT)
+        orbit = find_orbit(self._context.registry, name, body, argument=_SPACECRAFT)
 
         def flight() -> Trajectory:
-            orbit = source.orbit(entry.resource, None)
-            return positions_at(orbit, moments, argument=_SPACECRAFT)
+            return orbit_at(orbit, moments, budget, argument=_SPACECRAFT)
 
-        told = (entry.resource.id, entry.resource.version, str(start), str(stop), str(step))
+        told = (orbit.resource.id, orbit.resource.version, str(start), str(stop), str(step))
         return _Way(told, flight, _SPACECRAFT)
 
     def _granule(self, entry: Entry, flight: Trajectory, budget: Budget) -> str:
