@@ -10,6 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
 from urllib.parse import quote
@@ -26,7 +27,7 @@ from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Refused, Resource
 from vo_server.model.table import Table
 from vo_server.model.time import TimeInterval, print_time
-from vo_server.ports import Site
+from vo_server.ports import SeriesSource, Site
 from vo_server.settings import Fetch
 
 _log = logging.getLogger(__name__)
@@ -37,25 +38,32 @@ _EPOCH = np.datetime64(0, "ns")
 _SOON = 60.0  # seconds after which a server that failed is asked again
 
 
-class RelayOptions(BaseModel):
-    """Options of `hapi-relay`.
+class RelayLimits(BaseModel):
+    """What is asked of another server, and how much.
 
-    url: of the other server, up to `/hapi`; datasets: patterns of its ids; prefix: what their
-    names here start with; refresh: seconds for which descriptions and records are kept; allow,
-    ports, seconds, bytes: as in `[fetch]`.
+    url: of the server, up to `/hapi`; refresh: seconds for which descriptions and records are
+    kept; allow, ports, seconds, bytes: as in `[fetch]`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     url: str = Field(pattern=r"^https?://[^\s?#]+/hapi$")
-    datasets: tuple[str, ...] = ("*",)
-    prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]*$")
     refresh: float = Field(3600.0, gt=0)
-    most: int = Field(500, gt=0)
     cache_bytes: int = Field(67_108_864, gt=0)
     allow: tuple[IPv4Network | IPv6Network, ...] = ()
     ports: tuple[int, ...] = (80, 443)
     seconds: float = Field(60.0, gt=0)
     bytes: int = Field(67_108_864, gt=0)
+
+
+class RelayOptions(RelayLimits):
+    """Options of `hapi-relay`, beside what `RelayLimits` says.
+
+    datasets: patterns of ids there; prefix: what their names here start with; most: datasets.
+    """
+
+    datasets: tuple[str, ...] = ("*",)
+    prefix: str = Field("", pattern=r"^[A-Za-z0-9_.-]*$")
+    most: int = Field(500, gt=0)
 
 
 class HapiRelay:
@@ -90,6 +98,13 @@ class HapiRelay:
 
     def read(self, request: SeriesRequest) -> Iterator[Table]:
         """Give the records piece by piece; raises UpstreamFailed."""
+        yield from self._records(request, None)
+
+    def within(self, budget: Budget) -> SeriesSource:
+        """Give the records so that a request keeps its own time, however many pieces it takes."""
+        return _Within(self, budget)
+
+    def _records(self, request: SeriesRequest, budget: Budget | None) -> Iterator[Table]:
         found = self._remotes.get(request.resource.id)
         if found is None:
             raise broken("does not have it any more")
@@ -97,7 +112,7 @@ class HapiRelay:
             key = (request.resource.id, found.resource.version, str(piece.start))
             table = self._pieces.find(key)
             if table is None:
-                table = self._fetch(found, piece)
+                table = self._fetch(found, piece, budget)
                 self._pieces.keep(key, table)
             yield table
 
@@ -138,9 +153,16 @@ class HapiRelay:
                 refused.append(Refused(f"{self._options.url} {id[:100]}", err.message))
         self._remotes, self._refused = found, tuple(refused)
 
-    def _get(self, endpoint: str, query: str) -> bytes:
-        """Fetch a document whole, within the limits; raises UpstreamFailed and the like."""
-        budget = Budget(bytes=self._options.bytes, seconds=self._options.seconds)
+    def _get(self, endpoint: str, query: str, whole: Budget | None = None) -> bytes:
+        """Fetch a document whole, within the limits; raises UpstreamFailed and the like.
+
+        whole: of the request that it is for.
+        """
+        seconds = self._options.seconds
+        budget = Budget(bytes=self._options.bytes, seconds=seconds)
+        if whole is not None:
+            whole.spend()
+            budget = replace(budget, seconds=min(seconds, whole.remaining()), stop=whole.stop)
         url = f"{self._options.url}/{endpoint}{query}"
         try:
             with self._fetcher.fetch(url, budget, argument="url") as fetched:
@@ -148,14 +170,26 @@ class HapiRelay:
         except BadArgument as err:
             raise broken("has ids that make no URL") from err
 
-    def _fetch(self, found: Remote, piece: TimeInterval) -> Table:
+    def _fetch(self, found: Remote, piece: TimeInterval, budget: Budget | None) -> Table:
         form = "binary" if self._binary else "csv"
         content = self._get(
             "data",
             f"?id={quote(found.id, safe='')}&time.min={print_time(piece.start)}"
             f"&time.max={print_time(piece.stop)}&format={form}",
+            budget,
         )
         return found.from_binary(content) if self._binary else found.from_csv(content)
+
+
+@dataclass(frozen=True, slots=True)
+class _Within:
+    """The records of a relay within the budget of one request."""
+
+    relay: HapiRelay
+    budget: Budget
+
+    def read(self, request: SeriesRequest) -> Iterator[Table]:
+        return self.relay._records(request, self.budget)
 
 
 class _Pieces:

@@ -30,9 +30,9 @@ class Turn:
     def to(cls, degrees: float, run: Resource) -> "Turn":
         """Give the turn that brings a run's magnetic field to a clock angle, atan2(By, Bz).
 
-        Raises BadArgument where nobody told the field, or it points along x.
+        Raises BadArgument where nobody told the field, it changes, or it points along x.
         """
-        field = run.conditions.magnetic_field if run.conditions else None
+        field = run.conditions[0].magnetic_field if len(run.conditions) == 1 else None
         if field is None or not (field[1] or field[2]):
             raise BadArgument(
                 f"{_ARGUMENT} needs the run's magnetic field across x; {run.id} does not tell it",

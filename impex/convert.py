@@ -41,16 +41,10 @@ _DIRECTIONS: dict[str, Direction] = {
 # Names of FMI's outputs before the namespace was settled.
 _OLD_ID = re.compile(r"impex://FMI/(?:HWA|NumericalOutput)/")
 _NEW_ID = "spase://IMPEX/NumericalOutput/FMI/"
-_TIME_STEP = re.compile(r"\?[0-9]{8}_[0-9]{6}$")
 
 
 def resource_id(text: str) -> str:
-    """Give the id that a ResourceID stands for; raises BadArgument where it names a time step."""
-    if match := _TIME_STEP.search(text):
-        raise BadArgument(
-            f"ResourceID names a time step; runs here have one time each, leave out '{match[0]}'",
-            argument="ResourceID",
-        )
+    """Give the id that a ResourceID stands for."""
     return _OLD_ID.sub(_NEW_ID, text, count=1)
 
 

@@ -51,11 +51,12 @@ class ParityOptions(BaseModel):
     outside: Literal[-999, 0] | None = None
     linear: Literal["linear", "corner-averaged"] = "linear"
     votable: Literal["1.4", "1.2"] = "1.4"
+    snapshots: Literal["nearest"] | None = None
 
     def parity(self) -> Parity:
         """Give them as the methods take them."""
         outside = math.nan if self.outside is None else float(self.outside)
-        return Parity(outside, self.linear, self.votable)
+        return Parity(outside, self.linear, self.votable, self.snapshots)
 
 
 class ImpexFront:

@@ -87,7 +87,10 @@ class Granules:
             return None
         if not len(flight) or flight.frame != output.frame:
             return None
-        return flight if output.domain.holds(flight.positions).any() else None
+        inside = output.domain.holds(flight.positions)
+        if output.span is not None and flight.times is not None:
+            inside &= output.span.holds(flight.times)
+        return flight if inside.any() else None
 
 
 def _id(output: Resource, orbit: Resource) -> str:

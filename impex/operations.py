@@ -30,6 +30,7 @@ from vo_server.cuts import cut
 from vo_server.lines import follow
 from vo_server.model.request import Method, SampleRequest, SpectraRequest
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.snapshot import parted
 from vo_server.model.table import Table
 from vo_server.model.time import parse_time
 from vo_server.model.trajectory import Trajectory
@@ -37,7 +38,7 @@ from vo_server.plugins import format_named
 from vo_server.registry import Entry
 from vo_server.roles import trajectory
 from vo_server.sampling import find_output, fly, parameter_names, source_of
-from vo_server.spacecraft import find_orbit, positions_at, sampling_times
+from vo_server.spacecraft import find_orbit, orbit_at, sampling_times
 from vo_server.spectra import fly_spectra
 from vo_server.tracks import fields_of, track
 from votable.write import write
@@ -103,7 +104,8 @@ class Operations:
 
             def tables() -> Iterable[Table]:
                 flight = way.trajectory()
-                request = SampleRequest(entry.resource, names, flight, method)
+                join = self._parity.snapshots
+                request = SampleRequest(entry.resource, names, flight, method, join=join)
                 flown = sample(request, source, budget, argument=way.argument)
                 flown = self._parity.filled(flown, len(flight.table.columns))
                 return flown if kind == "votable" else positions_first(flown, flight)
@@ -224,13 +226,12 @@ class Operations:
         moments = sampling_times(start, stop, step, budget)
         body = resource.body.name if resource.body else None
         name = given[_SPACECRAFT]
-        entry, source = find_orbit(self._context.registry, name, body, argument=_SPACECRAFT)
+        orbit = find_orbit(self._context.registry, name, body, argument=_SPACECRAFT)
 
         def flight() -> Trajectory:
-            orbit = source.orbit(entry.resource, None)
-            return positions_at(orbit, moments, argument=_SPACECRAFT)
+            return orbit_at(orbit, moments, budget, argument=_SPACECRAFT)
 
-        told = (entry.resource.id, entry.resource.version, str(start), str(stop), str(step))
+        told = (orbit.resource.id, orbit.resource.version, str(start), str(stop), str(step))
         return _Way(told, flight, _SPACECRAFT)
 
     def _granule(self, entry: Entry, flight: Trajectory, budget: Budget) -> str:
@@ -250,7 +251,7 @@ class Operations:
     def _quantity(self, given: Mapping[str, Any]) -> str:
         """Give the vector to follow where none is named: the magnetic field where there is one."""
         registry = self._context.registry
-        id = resource_id(given[_RESOURCE])
+        id, _ = parted(resource_id(given[_RESOURCE]), argument=_RESOURCE)
         resource = registry.get(id, argument=_RESOURCE).resource
         outputs = [resource] if resource.kind is Kind.OUTPUT else registry.children(id)
         magnetic = any(p.name == "Bx" for output in outputs for p in output.parameters)

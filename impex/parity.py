@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vo_server.model.request import Method
+from vo_server.model.request import Join, Method
 from vo_server.model.table import Table
 
 
@@ -15,12 +15,14 @@ class Parity:
     """How one dialect answers.
 
     outside: what stands for a value that there is not; linear: the method behind Linear;
-    votable: version of the results.
+    votable: version of the results; snapshots: how they are joined, None for what is like the
+    method.
     """
 
     outside: float = math.nan
     linear: Method = "linear"
     votable: str = "1.4"
+    snapshots: Join | None = None
 
     def filled(self, tables: Iterable[Table], width: int) -> Iterator[Table]:
         """Put `outside` in place of NaN in all columns of numbers behind the first `width`."""

@@ -34,8 +34,8 @@ class Moments:
     ) -> tuple[Floats, Statuses]:
         """Sample V variables at times (n,), giving values (V, n) and status (n,).
 
-        `snapshot(i, chosen)` samples snapshot i at some of the points, and is asked for each
-        snapshot once. 'linear' joins the snapshots before and after, 'nearest' takes the one
+        `snapshot(i, chosen)` samples snapshot i at some of the points; each is asked once, in the
+        order of their times. 'linear' joins the snapshots before and after, 'nearest' takes the one
         nearer, the earlier of two as near. Before the first and after the last is OUTSIDE; a
         time that is no number is BAD_INPUT. The status is the worse of the two snapshots'.
         Raises ValueError for another method.
@@ -49,17 +49,16 @@ class Moments:
         within = (self.times[0] <= moments) & (moments <= self.times[-1])
         status[within] = Status.OK
         before, part = self._place(moments[within])
-        shares = [(before, 1.0 - part), (before + 1, part)]
         if method == "nearest":
-            shares = [(np.where(part <= 0.5, before, before + 1), np.ones_like(part))]
+            part = np.where(part <= 0.5, 0.0, 1.0)
         points = np.flatnonzero(within)
         values[:, within] = 0.0
-        for which, share in shares:
-            for i in np.unique(which[share > 0.0]):
-                mine = (which == i) & (share > 0.0)
-                found, state = snapshot(int(i), points[mine])
-                values[:, points[mine]] += share[mine] * found
-                status[points[mine]] = np.maximum(status[points[mine]], state)
+        for i in np.union1d(before[part < 1.0], before[part > 0.0] + 1):
+            share = np.where(before == i, 1.0 - part, np.where(before + 1 == i, part, 0.0))
+            mine = share > 0.0
+            found, state = snapshot(int(i), points[mine])
+            values[:, points[mine]] += share[mine] * found
+            status[points[mine]] = np.maximum(status[points[mine]], state)
         return values, status
 
     def _place(self, moments: Floats) -> tuple[npt.NDArray[np.intp], Floats]:

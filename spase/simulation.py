@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from schemas.impex import IMPEX
 from spase.element import each, element, numbers
 from spase.header import House, region
@@ -56,21 +58,23 @@ def run_record(
     where = region(run.body.name)
     frame = _frame(run)
     steps = [output.step for output in outputs if output.step is not None]
+    moments = sorted(s.time for output in outputs for s in output.snapshots if s.time is not None)
     return element(
         "ModelRun",
         element("ResourceID", run.id),
         house.header(run.title, house.released(run), run.title),
         element("ModelSpecification", element("ModelID", model.id)) if model else None,
-        element("TemporalDependence", "No"),
+        element("TemporalDependence", "Yes" if moments else "No"),
         element("ModeledRegion", where),
         None if frame else element("Caveats", f"SPASE has no name for its frame {run.frame}."),
+        _time(moments[0], moments[-1]) if moments else None,
         _domain(frame, run.domain, steps) if frame and run.domain else None,
         element(
             "RegionParameter",
             element("ModeledRegion", where),
             magnitude("Radius", run.body.radius, "m"),
         ),
-        *_wind(run.conditions or Conditions()),
+        *(_wind(run.conditions[0]) if len(run.conditions) == 1 else []),
         None if model else _extension(element("Model", element("ModelID", run.parent or ""))),
     )
 
@@ -93,6 +97,7 @@ def output_record(house: House, output: Resource) -> Node:
         element("InputResourceID", output.parent or output.id),
         *parameters(output.parameters, output.population),
         element("ModelProduct", "Spectra" if spectra else "3DCubes"),
+        _snapshots(output) if output.snapshots else None,
         _extension(place) if place else None,
     )
 
@@ -142,6 +147,24 @@ def _frame(resource: Resource) -> str | None:
     if resource.frame is None:
         return None
     return names_of("CoordinateSystemName").get(resource.frame.name.casefold())
+
+
+def _time(first: np.datetime64, last: np.datetime64) -> Node:
+    """Give the time that a run covers; of times with a date the model has only a description."""
+    text = f"From {print_time(first)} to {print_time(last)}"
+    return element("ModelTime", element("Description", text))
+
+
+def _snapshots(output: Resource) -> Node:
+    """Give what is put behind the id of an output that changes, for each of its snapshots."""
+    stamps = [snapshot.id.rpartition("?")[2] for snapshot in output.snapshots]
+    return element(
+        "Property",
+        element("Name", "Snapshots"),
+        element("Description", "One of these behind ResourceID? is the output at that time"),
+        element("PropertyQuantity", "Temporal"),
+        element("PropertyValue", " ".join(stamps)),
+    )
 
 
 def _domain(frame: str, box: Box, steps: Sequence[float]) -> Node:

@@ -35,7 +35,9 @@ def check_provider(plugin: type[Any], options: Mapping[str, Any], site: Site) ->
     for resource in resources:
         findings += _resource(resource, site)
         if resource.kind is Kind.OUTPUT and isinstance(provider, FieldSource):
-            findings += _field(provider, resource)
+            findings += _snapshots(resource)
+            for one in resource.snapshots or (resource,):
+                findings += _field(provider, one)
         if resource.kind is Kind.ORBIT and isinstance(provider, OrbitSource):
             findings += _orbit(provider, resource)
         if resource.kind is Kind.SERIES:
@@ -84,6 +86,17 @@ def _resource(resource: Resource, site: Site) -> Iterator[str]:
         for parameter in resource.parameters:
             if parameter.unit is None:
                 yield f"{parameter.name} of {resource.id} has no unit"
+
+
+def _snapshots(resource: Resource) -> Iterator[str]:
+    """Check that snapshots have times that ascend, and are of one kind."""
+    moments = [snapshot.time for snapshot in resource.snapshots]
+    if None in moments or moments != sorted(set(moments), key=str):
+        yield f"{resource.id}: the times of its snapshots do not ascend"
+    for snapshot in resource.snapshots:
+        for what in ("frame", "body", "domain"):
+            if getattr(snapshot, what) != getattr(resource, what):
+                yield f"{snapshot.id} has another {what} than {resource.id}"
 
 
 def _field(provider: FieldSource, resource: Resource) -> Iterator[str]:

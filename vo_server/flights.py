@@ -313,21 +313,28 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
     times: Times | None = way.times
     if times is None or not len(times) or np.isnat(times).any():
         return None
-    inside = np.flatnonzero(domain.holds(points))
+    coverage = TimeInterval(times.min(), times.max() + BEHIND)
+    span = output.resource.span
+    if span is not None:
+        start, stop = max(coverage.start, span.start), min(coverage.stop, span.stop)
+        if stop <= start:
+            return None
+        coverage = TimeInterval(start, stop)
+    then = coverage.holds(times)
+    inside = np.flatnonzero(domain.holds(points) & then)
     if not len(inside):
         return None
     cadence = step or steady_step(times)
     digits = fraction_digits(times)
     if step is not None and step % np.timedelta64(1, "ms"):
         digits = 9
-    coverage = TimeInterval(times.min(), times.max() + BEHIND)
     first = times[inside[0]]
     last = coverage.stop
     if cadence is not None:
         last = min(first + _SAMPLE * cadence, coverage.stop)
         first = max(coverage.start, last - _SAMPLE * cadence)
     return _Seen(
-        coverage, TimeInterval(first, last), cadence, digits, len(times),
+        coverage, TimeInterval(first, last), cadence, digits, int(then.sum()),
         way.table.header.parameters[1],
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, VectorField
 from vo_server.sampling import describe_input, describe_resource, in_frame
+from vo_server.snapshots import refuse_changing
 
 _BLOCK = 16_384
 _SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
@@ -50,6 +51,7 @@ def follow(
     resource, seeds = request.resource, request.seeds
     budget.allow("lines", len(seeds), argument=argument)
     budget.allow("steps", request.max_steps)
+    refuse_changing(resource, argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     points = in_frame(seeds, resource.frame, argument=argument)

@@ -2,11 +2,25 @@
 
 import numpy as np
 
-from vo_server.model.table import Table
+from vo_server.model.parameter import Parameter
+from vo_server.model.space import Frame, Points
+from vo_server.model.table import Header, Table
 from vo_server.model.time import TimeInterval, Times
 from vo_server.model.trajectory import Trajectory
 
 _GAP = 1.5  # steps from which on a distance of times is a gap
+
+
+_COLUMNS = (
+    Parameter("Time", np.dtype("datetime64[ns]"), ucd="time.epoch"),
+    *(Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")),
+)
+
+
+def timed(times: Times, positions: Points, frame: Frame | None) -> Trajectory:
+    """Give positions (n, 3) in m at times (n,) as a trajectory with the columns Time, X, Y, Z."""
+    table = Table(Header(_COLUMNS), (times, *positions.T.copy()))
+    return Trajectory(positions, frame, table, (1, 2, 3), times)
 
 
 def steady_step(times: Times) -> np.timedelta64 | None:

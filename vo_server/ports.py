@@ -18,7 +18,7 @@ from vo_server.model.request import Method, SeriesRequest
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.space import Box, Frame, Points
 from vo_server.model.table import Table
-from vo_server.model.time import TimeInterval
+from vo_server.model.time import TimeInterval, Times
 from vo_server.model.trajectory import Trajectory
 
 
@@ -153,6 +153,18 @@ class OrbitSource(Protocol):
 
     def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
         """Give the trajectory of an orbit resource, in the interval where one is given."""
+        ...
+
+
+@runtime_checkable
+class Ephemeris(Protocol):
+    """A provider of spacecraft positions at any time, be it an `OrbitSource` as well or not."""
+
+    def positions(self, resource: Resource, times: Times, budget: Budget) -> Points:
+        """Give positions (n, 3) in m in the orbit's frame at times (n,); NaN where not known.
+
+        What takes long is done within the budget of the request.
+        """
         ...
 
 

@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from vo_server.errors import BadArgument
 from vo_server.expression import Expression, parse
 from vo_server.model.resource import Conditions, Resource
@@ -41,9 +43,13 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A run with its distance: the sum of terms, one for each criterion; values: of the run."""
+    """A run, at a time where its solar wind changes, with its distance.
+
+    distance: the sum of terms, one for each criterion; values: of the run then.
+    """
 
     run: Resource
+    time: np.datetime64 | None
     distance: float
     terms: dict[str, float]
     values: dict[str, float]
@@ -89,11 +95,12 @@ def criterion(
 def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) -> list[Ranked]:
     """Give the nearest runs, the nearest first; runs that lack a value asked for are left out.
 
-    The distance is the sum of weight * ((value - run's value) / scale) ** 2.
+    The distance is the sum of weight * ((value - run's value) / scale) ** 2. A run whose solar
+    wind changes is as many runs as it has times.
     """
     found = []
-    for run in runs:
-        values = known_values(run.conditions)
+    for run, wind in ((r, told) for r in runs for told in r.conditions):
+        values = known_values(wind)
         terms: dict[str, float] = {}
         for wanted in criteria:
             had = _value(wanted, values)
@@ -104,15 +111,13 @@ def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) ->
         else:
             distance = math.fsum(terms.values())
             if math.isfinite(distance):
-                found.append(Ranked(run, distance, terms, values))
-    found.sort(key=lambda ranked: (ranked.distance, ranked.run.id))
+                found.append(Ranked(run, wind.time, distance, terms, values))
+    found.sort(key=lambda ranked: (ranked.distance, ranked.run.id, str(ranked.time)))
     return found[:count]
 
 
-def known_values(conditions: Conditions | None) -> dict[str, float]:
+def known_values(conditions: Conditions) -> dict[str, float]:
     """Give what is known of a run's solar wind by name, in SI."""
-    if conditions is None:
-        return {}
     field = conditions.magnetic_field
     components: Sequence[float | None] = field if field is not None else (None,) * 3
     known: Mapping[str, float | None] = {

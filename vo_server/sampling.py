@@ -13,12 +13,15 @@ from vo_server.frames import transform
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SampleRequest
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.snapshot import parted
 from vo_server.model.space import Frame, Points
 from vo_server.model.table import Header, Table
+from vo_server.model.time import Times, print_time
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import ErrorSource, Field, FieldSource
 from vo_server.registry import Entry, Registry
 from vo_server.roles import times
+from vo_server.snapshots import Rows, Sampled, describe_times, open_along, snapshot_at
 
 _BLOCK = 16_384
 
@@ -48,8 +51,17 @@ def parameter_names(resource: Resource, wanted: Sequence[str], *, argument: str)
 def find_output(registry: Registry, id: str, wanted: Sequence[str], *, argument: str) -> Entry:
     """Give the output of an id; a run's id stands for its one output with the wanted parameters.
 
-    Raises UnknownResource naming the candidates where there is not exactly one.
+    An id with a time, ID?YYYYMMDD_hhmmss, is the snapshot of an output then. Raises
+    UnknownResource naming the candidates where there is not exactly one, or no such snapshot.
     """
+    plain, time = parted(id, argument=argument)
+    entry = _output(registry, plain, wanted, argument=argument)
+    if time is None:
+        return entry
+    return Entry(snapshot_at(entry.resource, time, argument=argument), entry.provider)
+
+
+def _output(registry: Registry, id: str, wanted: Sequence[str], *, argument: str) -> Entry:
     entry = registry.get(id, argument=argument)
     if entry.resource.kind is Kind.OUTPUT:
         return entry
@@ -89,9 +101,21 @@ def fly(
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     points = in_frame(trajectory, resource.frame, argument=argument)
-    with source.field(resource, request.names) as field:
+
+    def values_at(field: Field, rows: Rows) -> Sampled:
+        return field.sample(points[rows], request.names, request.method)
+
+    def errors_at(field: Field, rows: Rows) -> Sampled:
+        assert isinstance(field, ErrorSource)
+        found = field.error(points[rows], request.names)
+        return found, np.zeros(found.shape[1], np.uint8)
+
+    moments = moments_of(trajectory, argument=argument) if resource.snapshots else None
+    with open_along(
+        source, resource, request.names, moments, request.in_time, argument=argument
+    ) as opened:
         header = Header(
-            (*trajectory.table.header.parameters, *_columns(field, request, trajectory)),
+            (*trajectory.table.header.parameters, *_columns(request)),
             name=resource.id.rpartition("/")[2],
             description=describe(request),
             constants=trajectory.table.header.constants,
@@ -100,12 +124,11 @@ def fly(
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
             block = slice(start, start + _BLOCK)
-            values, status = field.sample(points[block], request.names, request.method)
+            values, status = opened.sample(block, values_at)
             counts += np.bincount(status, minlength=len(counts))
             columns = (*(c[block] for c in trajectory.table.columns), *values)
             if request.error:
-                assert isinstance(field, ErrorSource)
-                columns = (*columns, *field.error(points[block], request.names))
+                columns = (*columns, *opened.sample(block, errors_at)[0])
             if request.status:
                 columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)
@@ -114,11 +137,17 @@ def fly(
 
 def in_frame(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
     """Give the positions of a trajectory in a frame; see `vo_server.frames.transform`."""
-    moments = trajectory.times
-    if moments is None and trajectory.frame not in (None, frame):
-        moments = times(trajectory.table, argument=argument)
     given = trajectory.frame
+    turned = given not in (None, frame)
+    moments = moments_of(trajectory, argument=argument) if turned else None
     return transform(trajectory.positions, given, frame, argument=argument, times=moments)
+
+
+def moments_of(trajectory: Trajectory, *, argument: str) -> Times | None:
+    """Give the times (n,) of positions in UTC, None where nothing tells them."""
+    if trajectory.times is not None:
+        return trajectory.times
+    return times(trajectory.table, argument=argument)
 
 
 def describe(request: SampleRequest) -> str:
@@ -127,6 +156,7 @@ def describe(request: SampleRequest) -> str:
         [
             *describe_resource(request.resource),
             f"Interpolation: {request.method}",
+            *describe_times(request.resource, request.in_time),
             describe_input(request.trajectory, request.resource),
         ]
     )
@@ -147,6 +177,7 @@ def describe_resource(resource: Resource) -> list[str]:
         f"SimulationModel: {resource.model}",
         f"SimulationRun: {resource.parent}",
         f"NumericalOutput: {resource.id}",
+        *([] if resource.time is None else [f"Time: {print_time(resource.time)}"]),
         *([f"Object: {body.name}", f"Object radius: {body.radius:.15g} m"] if body else []),
         f"Coordinate system: {resource.frame}",
     ]
@@ -161,11 +192,11 @@ def status_notes(counts: NDArray[np.int_]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _columns(field: Field, request: SampleRequest, trajectory: Trajectory) -> tuple[Parameter, ...]:
+def _columns(request: SampleRequest) -> tuple[Parameter, ...]:
     """Give the sampled columns; a name that the trajectory has already gets the suffix `_run`."""
-    taken = {parameter.name for parameter in trajectory.table.header.parameters}
+    taken = {parameter.name for parameter in request.trajectory.table.header.parameters}
     taken |= {STATUS.name} if request.status else set()
-    known = {parameter.name: parameter for parameter in field.parameters}
+    known = {parameter.name: parameter for parameter in request.resource.parameters}
     columns = []
     for name in request.names:
         published = name

@@ -6,13 +6,11 @@ import numpy as np
 
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownResource, excerpt
-from vo_server.model.parameter import Parameter
 from vo_server.model.resource import Kind, Resource
-from vo_server.model.table import Header, Table
 from vo_server.model.time import Times, print_time
 from vo_server.model.trajectory import Trajectory
-from vo_server.orbit import between
-from vo_server.ports import OrbitSource
+from vo_server.orbit import between, timed
+from vo_server.ports import Ephemeris, OrbitSource
 from vo_server.registry import Entry, Registry
 
 # Names of one spacecraft, as services and archives spell them; letters and digits alone count.
@@ -49,10 +47,6 @@ _ALIASES = (
     *((f"MMS{i}", f"MMS-{i}") for i in range(1, 5)),
     *((f"ISEE-{i}", f"ISEE{i}") for i in (1, 2)),
 )
-_FIRST_TIME = Parameter("Time", np.dtype("datetime64[ns]"), ucd="time.epoch")
-_POSITION = tuple(
-    Parameter(name.upper(), unit="m", ucd=f"pos.cartesian.{name}") for name in ("x", "y", "z")
-)
 
 
 def _plain(name: str) -> str:
@@ -68,9 +62,7 @@ def same_spacecraft(one: str, other: str) -> bool:
     return first == second
 
 
-def find_orbit(
-    registry: Registry, spacecraft: str, body: str | None, *, argument: str
-) -> tuple[Entry, OrbitSource]:
+def find_orbit(registry: Registry, spacecraft: str, body: str | None, *, argument: str) -> Entry:
     """Give the orbit of a spacecraft; of more than one that around the body.
 
     Raises UnknownResource naming the spacecraft whose orbits are served.
@@ -88,8 +80,8 @@ def find_orbit(
         )
     if found:
         entry = registry.get(found[0].id, argument=argument)
-        if isinstance(entry.provider, OrbitSource):
-            return entry, entry.provider
+        if isinstance(entry.provider, OrbitSource | Ephemeris):
+            return entry
     names = ", ".join(sorted({r.spacecraft for r in orbits if r.spacecraft})) or "none"
     raise UnknownResource(
         f"{argument} {excerpt(spacecraft)} has no orbit here; there are orbits of: {names}",
@@ -125,6 +117,25 @@ def sampling_times(
     return start + np.arange(count) * np.timedelta64(nanoseconds, "ns")
 
 
+def orbit_at(orbit: Entry, times: Times, budget: Budget, *, argument: str) -> Trajectory:
+    """Give the positions of an orbit at times, with the columns Time, X, Y, Z.
+
+    Where the source knows them at any time they are its own, else `positions_at` makes them.
+    Raises BadArgument where there is none at any of the times, and what the source raises.
+    """
+    resource, source = orbit.resource, orbit.provider
+    if not isinstance(source, Ephemeris):
+        assert isinstance(source, OrbitSource)
+        return positions_at(source.orbit(resource, None), times, argument=argument)
+    positions = source.positions(resource, times, budget)
+    if not np.isfinite(positions).any():
+        raise BadArgument(
+            f"the orbit of {argument} is not known at any time that is asked for",
+            argument="StartTime",
+        )
+    return timed(times, positions, resource.frame)
+
+
 def positions_at(orbit: Trajectory, times: Times, *, argument: str) -> Trajectory:
     """Give the positions of an orbit at times, with the columns Time, X, Y, Z.
 
@@ -144,5 +155,4 @@ def positions_at(orbit: Trajectory, times: Times, *, argument: str) -> Trajector
             f"{print_time(known[-1])}; no time asked for lies in it",
             argument="StartTime",
         )
-    table = Table(Header((_FIRST_TIME, *_POSITION)), (times, *positions.T.copy()))
-    return Trajectory(positions, orbit.frame, table, (1, 2, 3), times)
+    return timed(times, positions, orbit.frame)

@@ -10,10 +10,17 @@ from interpolation.status import Status
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
 from vo_server.model.parameter import Parameter
-from vo_server.model.request import SpectraRequest
+from vo_server.model.request import SpectraRequest, in_time
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, SpectraField
-from vo_server.sampling import describe_input, describe_resource, in_frame, status_notes
+from vo_server.sampling import (
+    describe_input,
+    describe_resource,
+    in_frame,
+    moments_of,
+    status_notes,
+)
+from vo_server.snapshots import Rows, Sampled, describe_times, open_along
 from vo_server.units import ELEMENTARY_CHARGE
 
 _BLOCK = 4_096
@@ -56,30 +63,41 @@ def fly_spectra(
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     points = in_frame(trajectory, resource.frame, argument=argument)
     names = [parameter.name for parameter in resource.parameters]
-    with source.field(resource, names) as field:
+    first = resource.snapshots[0] if resource.snapshots else resource
+    with source.field(first, names) as field:
         if not isinstance(field, SpectraField):
             raise UnknownParameter(f"{resource.id} has no energy spectra")
         chosen = bins(request.channels, len(field.energies), argument="EnergyChannel")
         budget.allow("points", len(trajectory) * len(chosen), argument=argument)
-        header = _header(request, field, field.energies[chosen])
+        header = _header(request, field.energies[chosen])
+
+    def spectra_at(field: Field, rows: Rows) -> Sampled:
+        assert isinstance(field, SpectraField)
+        flux, status = field.spectra(points[rows], request.method)
+        return flux.T, status
+
+    moments = moments_of(trajectory, argument=argument) if resource.snapshots else None
+    join = in_time(request.method)
+    with open_along(source, resource, names, moments, join, argument=argument) as opened:
         counts = np.zeros(max(Status) + 1, int)
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
             block = slice(start, start + _BLOCK)
-            flux, status = field.spectra(points[block], request.method)
+            flux, status = opened.sample(block, spectra_at)
             counts += np.bincount(status, minlength=len(counts))
-            columns = (*(c[block] for c in trajectory.table.columns), flux[:, chosen])
+            columns = (*(c[block] for c in trajectory.table.columns), flux.T[:, chosen])
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
 
 
-def _header(request: SpectraRequest, field: Field, energies: NDArray[np.float64]) -> Header:
+def _header(request: SpectraRequest, energies: NDArray[np.float64]) -> Header:
     resource, trajectory = request.resource, request.trajectory
-    flux = replace(field.parameters[0], name="ParticleFlux", shape=(len(energies),))
+    flux = replace(resource.parameters[0], name="ParticleFlux", shape=(len(energies),))
     edges = energies / ELEMENTARY_CHARGE
     lines = [
         *describe_resource(resource),
         f"Interpolation: {request.method}",
+        *describe_times(resource, in_time(request.method)),
         describe_input(trajectory, resource),
     ]
     return Header(

@@ -18,6 +18,7 @@ from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import FieldSource
 from vo_server.sampling import describe_input, describe_resource
+from vo_server.snapshots import refuse_changing
 
 _BLOCK = 16_384
 _SIDES = {"forward": (1,), "backward": (-1,), "both": (1, -1)}
@@ -68,6 +69,7 @@ def track(
     resource, starts = request.resource, request.starts
     budget.allow("lines", len(starts), argument=argument)
     budget.allow("steps", request.max_steps)
+    refuse_changing(resource, argument=argument)
     if resource.frame is None:
         raise WrongFrame(f"{resource.id} has no frame", argument=argument)
     if starts.frame not in (None, resource.frame):

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from zeep import Client as ZeepClient
 from zeep.exceptions import Fault
-from zeep.transports import Transport
-from zeep.xsd.types import unresolved
-from zeep.xsd.types.collection import ListType
+
+from tests.conformance.published import published_client
 
 if TYPE_CHECKING:
     from tests.conformance.conftest import MarsNode
@@ -26,48 +25,12 @@ _BINDING = "{http://impex-fp7.fmi.fi}Methods_FMISoapBinding"
 _PROGRAMS = Path(__file__).parent / "programs"
 
 
-class _References(Transport):
-    """Gives reference copies for what the published description imports."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._folder = folder
-
-    def load(self, url: str) -> bytes:
-        """Give the copy of that name, else what the URL holds."""
-        copy = self._folder / url.rpartition("/")[2]
-        content: bytes = copy.read_bytes() if copy.is_file() else self._fetch(url)
-        return content
-
-    def _fetch(self, url: str) -> Any:
-        return super().load(url)  # type: ignore[no-untyped-call]
-
-
-@pytest.fixture
-def lists_restricted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let zeep read a restriction of a list type, which it cannot by itself."""
-    resolve: Any = unresolved.UnresolvedCustomType.resolve
-
-    def resolved(self: Any) -> Any:
-        base = self.base_type.resolve()
-        if isinstance(base, ListType):
-            return type(self.name, (type(base),), {})(base.item_type)
-        return resolve(self)
-
-    monkeypatch.setattr(unresolved.UnresolvedCustomType, "resolve", resolved)
-
-
 @pytest.fixture(params=["ours", "published"])
 def service(request: pytest.FixtureRequest, mars_node: "MarsNode", shared: Path) -> Any:
     """The service as zeep sees it through our description, and through the published one."""
     if request.param == "ours":
         return _Client(f"{mars_node.endpoint}?wsdl").service
-    request.getfixturevalue("lists_restricted")
-    folder = shared / "standards/impex"
-    client = _Client(
-        str(folder / "wsdl/FMI/Methods_FMI.wsdl"), transport=_References(folder / "xsd")
-    )
-    return client.create_service(_BINDING, mars_node.endpoint)
+    return published_client(shared, "FMI").create_service(_BINDING, mars_node.endpoint)
 
 
 def test_is_alive(service: Any) -> None:

@@ -100,7 +100,7 @@ _HOSTILE: dict[str, tuple[bytes, dict[str, str], str]] = {
     "private network": (_lines("", "http://169.254.169.254/latest/meta-data"), {}, "url_XYZ"),
     "endless id": (_lines("", "a" * 5000), {}, "more than 4096 characters"),
     "time step": (
-        _lines("").replace(b"H+netcdf", b"H+netcdf?20040101_000000"), {}, "names a time step"
+        _lines("").replace(b"H+netcdf", b"H+netcdf?20040101_000000"), {}, "does not change in time"
     ),
     "unequal columns": (
         _fields("<name>X</name><data>1 2</data>", "<name>Y</name><data>1</data>"),

@@ -12,6 +12,7 @@ from impex.tree import configuration, tree
 from tests.impex.stand_in import FIELD, OUTPUT, StandIn
 from vo_server.model.parameter import Parameter
 from vo_server.model.resource import Kind, Resource
+from vo_server.model.snapshot import snapshot_id
 from vo_server.model.space import Frame
 from vo_server.ports import Link
 from vo_server.settings import Contact, Node
@@ -106,3 +107,17 @@ def test_configuration_behind_a_path(shared: Path) -> None:
     assert document.findtext(".//{*}dns") == "sim.lab.org"
     assert document.findtext(".//{*}methods") == "/vo/impex/fmi.wsdl"
     assert document.findtext(".//{*}protocol") == "https"
+
+
+def test_an_output_that_changes_tells_its_times(schema: Any) -> None:
+    resources = StandIn().resources()
+    times = np.array(["2012-01-31T12:00", "2012-01-31T12:10"], "datetime64[ns]")
+    (output,) = (r for r in resources if r.id == OUTPUT)
+    snapshots = tuple(replace(output, id=snapshot_id(output.id, t), time=t) for t in times)
+    changing = [replace(r, snapshots=snapshots) if r is output else r for r in resources]
+    document = _valid(schema, tree(_NODE, changing, _links, _NOW))
+    assert document.findtext(".//{*}TemporalDependence") == "Yes"
+    assert document.findtext(".//{*}SimulationTime/{*}Description") == (
+        "From 2012-01-31T12:00:00.000Z to 2012-01-31T12:10:00.000Z"
+    )
+    assert document.findtext(".//{*}PropertyValue") == "20120131_120000 20120131_121000"

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from hapi.version import MOUNTS, Mount
+from tests.hapi.upstream import Answer, Start, Upstream
 from vo_server.app import build
 from vo_server.settings import load
 
@@ -191,3 +192,17 @@ def mount(request: pytest.FixtureRequest) -> Mount:
     """Give every mount."""
     made: Mount = request.param
     return made
+
+
+@pytest.fixture
+def upstream() -> Iterator[Start]:
+    """Start servers, and stop them at the end."""
+    started: list[Upstream] = []
+
+    def start(answer: Answer) -> Upstream:
+        started.append(Upstream(answer))
+        return started[-1]
+
+    yield start
+    for made in started:
+        made.close()

@@ -3,8 +3,6 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +10,7 @@ import numpy as np
 import pytest
 
 from hapi.provider import HapiRelay, RelayOptions
+from tests.hapi.upstream import Answer, Start, Upstream
 from vo_server import series
 from vo_server.budget import Budget
 from vo_server.errors import UpstreamFailed
@@ -24,7 +23,6 @@ from vo_server.ports import Site
 if TYPE_CHECKING:
     from tests.hapi.conftest import Server
 
-Answer = Callable[[str], tuple[int, bytes]]
 _WAIT = 20.0
 _OK = {"code": 1200, "message": "OK"}
 _INFO: dict[str, Any] = {
@@ -37,55 +35,8 @@ _INFO: dict[str, Any] = {
 }  # fmt: skip
 
 
-class _Upstream:
-    """A server whose answers a function gives; remembers what it was asked."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.asked: list[str] = []
-        upstream = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                upstream.asked.append(self.path)
-                status, content = answer(self.path)
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(content)))
-                self.end_headers()
-                self.wfile.write(content)
-
-            def log_message(self, format: str, *args: object) -> None:
-                """Say nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join()
-
-    def relay(self, path: Path, **options: Any) -> HapiRelay:
-        port = self.server.server_address[1]
-        told = {"url": f"http://127.0.0.1:{port}/hapi", "allow": ("127.0.0.1/32",), "seconds": 5.0}
-        return HapiRelay(RelayOptions(**(told | options)), Site("MyLab", path))
-
-
-Start = Callable[[Answer], _Upstream]
-
-
-@pytest.fixture
-def upstream() -> Iterator[Start]:
-    """Start servers, and stop them at the end."""
-    started: list[_Upstream] = []
-
-    def start(answer: Answer) -> _Upstream:
-        started.append(_Upstream(answer))
-        return started[-1]
-
-    yield start
-    for made in started:
-        made.close()
+def _relay(other: Upstream, path: Path, **options: Any) -> HapiRelay:
+    return HapiRelay(RelayOptions(**other.options(**options)), Site("MyLab", path))
 
 
 def _canned(**changed: Any) -> Answer:
@@ -141,7 +92,7 @@ def test_it_gives_the_numbers_of_the_other_server(
                 return 200, json.dumps(document).encode()
             return answer(path)
 
-        relay = upstream(only).relay(tmp_path, datasets=("mixed", "dipole*"), prefix="far_")
+        relay = _relay(upstream(only), tmp_path, datasets=("mixed", "dipole*"), prefix="far_")
         mixed = next(r for r in _wait(relay) if r.series and r.series.name == "far_mixed")
         table = _read(relay, mixed)
         wanted = server.ask(
@@ -161,7 +112,7 @@ def test_it_gives_the_numbers_of_the_other_server(
 
 def test_pieces_are_fetched_once(upstream: Start, tmp_path: Path) -> None:
     other = upstream(_canned())
-    relay = other.relay(tmp_path)
+    relay = _relay(other, tmp_path)
     (resource,) = _wait(relay)
     table = _read(relay, resource)
     assert table.column("x").tolist()[0] == 1.5
@@ -179,7 +130,7 @@ def test_a_server_that_does_not_answer_holds_up_nobody(upstream: Start, tmp_path
         gate.wait(_WAIT)
         return _canned()(path)
 
-    relay = upstream(slow).relay(tmp_path)
+    relay = _relay(upstream(slow), tmp_path)
     for _ in range(20):
         assert list(relay.resources()) == []
     gate.set()
@@ -203,7 +154,7 @@ def test_a_server_that_does_not_answer_holds_up_nobody(upstream: Start, tmp_path
 def test_what_is_not_understood_is_refused(
     upstream: Start, tmp_path: Path, changed: dict[str, Any]
 ) -> None:
-    relay = upstream(_canned(**changed)).relay(tmp_path)
+    relay = _relay(upstream(_canned(**changed)), tmp_path)
     assert _wait(relay) == []
     assert relay.refused()
 
@@ -216,14 +167,14 @@ def test_what_is_not_understood_is_refused(
 def test_broken_records_are_the_other_servers_fault(
     upstream: Start, tmp_path: Path, data: Any
 ) -> None:
-    relay = upstream(_canned(data=data)).relay(tmp_path)
+    relay = _relay(upstream(_canned(data=data)), tmp_path)
     (resource,) = _wait(relay)
     with pytest.raises(UpstreamFailed):
         _read(relay, resource)
 
 
 def test_times_by_day_of_the_year_are_understood(upstream: Start, tmp_path: Path) -> None:
-    relay = upstream(_canned(data=b"2026-001T05:00:00.000Z,1\n2026-002T06Z,2\n")).relay(tmp_path)
+    relay = _relay(upstream(_canned(data=b"2026-001T05:00:00.000Z,1\n2026-002T06Z,2\n")), tmp_path)
     (resource,) = _wait(relay)
     assert _read(relay, resource).columns[0].tolist() == [
         np.datetime64("2026-01-01T05", "ns").astype(int),
@@ -232,7 +183,7 @@ def test_times_by_day_of_the_year_are_understood(upstream: Start, tmp_path: Path
 
 
 def test_private_addresses_need_to_be_allowed(upstream: Start, tmp_path: Path) -> None:
-    relay = upstream(_canned()).relay(tmp_path, allow=())
+    relay = _relay(upstream(_canned()), tmp_path, allow=())
     assert _wait(relay) == []
     assert "not on the public internet" in relay.refused()[0].reason
 
@@ -240,7 +191,7 @@ def test_private_addresses_need_to_be_allowed(upstream: Start, tmp_path: Path) -
 def test_pieces_lie_within_what_there_is(upstream: Start, tmp_path: Path) -> None:
     info = {**_INFO, "startDate": "2026-01-01T05:00Z", "cadence": "PT0.1S"}
     other = upstream(_canned(info=info))
-    relay = other.relay(tmp_path)
+    relay = _relay(other, tmp_path)
     (resource,) = _wait(relay)
     start = np.datetime64("2026-01-01T06:00", "ns")
     interval = TimeInterval(start, start + np.timedelta64(30, "h"))

@@ -69,9 +69,10 @@ def test_keys_of_the_files_that_people_write(model: Any) -> None:
 
 def test_the_examples_of_the_page_are_valid(tmp_path: Path) -> None:
     blocks = _text("run-a-node.md").split("```toml\n")[1:]
-    node, run, dataset = (tomllib.loads(block.partition("```")[0]) for block in blocks)
+    node, run, changing, dataset = (tomllib.loads(block.partition("```")[0]) for block in blocks)
     Settings(**node)
     Run(**run["run"])
+    Run(**{**run["run"], **changing["run"]})
     DatasetFile(**dataset["dataset"])
 
 

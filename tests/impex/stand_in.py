@@ -99,7 +99,7 @@ class StandIn:
         common = {"frame": self._frame, "body": _BODY, "domain": _BOX, "version": "1"}
         return [
             Resource(model, Kind.MODEL, "A model"),
-            Resource(RUN, Kind.RUN, "A run", parent=model, conditions=wind, **common),  # type: ignore[arg-type]
+            Resource(RUN, Kind.RUN, "A run", parent=model, conditions=(wind,), **common),  # type: ignore[arg-type]
             Resource(
                 OUTPUT, Kind.OUTPUT, "An output", PARAMETERS, step=5e5, parent=RUN, model=model,
                 **common,  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.testclient import TestClient
 
 from impex.fmi import FMI
@@ -143,6 +144,13 @@ def test_description_and_page(client: TestClient) -> None:
     assert "http://node.test/impex/openapi.json" in page.text
     for path in told["paths"]:
         assert f"http://node.test/impex/rest{path}" in page.text
+
+
+def test_the_description_is_valid(client: TestClient) -> None:
+    told = client.get("/impex/openapi.json").json()
+    assert [error.message for error in OpenAPIV31SpecValidator(told).iter_errors()] == []
+    broken = {key: value for key, value in told.items() if key != "info"}
+    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
 
 
 def test_every_operation_is_described() -> None:

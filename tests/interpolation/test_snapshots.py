@@ -47,6 +47,9 @@ def test_a_moment_of_a_snapshot_asks_no_other() -> None:
     asked.clear()
     Moments(np.array(TIMES)).sample([30.0], 2, recording)
     assert asked == [2]
+    asked.clear()
+    Moments(np.array(TIMES)).sample([20.0, 5.0, 1.0, 25.0], 2, recording)
+    assert asked == [0, 1, 2]
 
 
 def test_the_worse_status_of_two_snapshots_counts() -> None:

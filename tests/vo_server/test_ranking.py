@@ -10,7 +10,7 @@ from vo_server.ranking import criterion, default_scale, known_values, rank
 
 
 def _run(name: str, **conditions: object) -> Resource:
-    told = Conditions(**conditions) if conditions else None  # type: ignore[arg-type]
+    told = (Conditions(**conditions),) if conditions else ()  # type: ignore[arg-type]
     return Resource(f"spase://M/SimulationRun/{name}", Kind.RUN, name, conditions=told)
 
 
@@ -64,7 +64,7 @@ def test_default_scales(name: str, body: str, scale: float | None) -> None:
 def test_known_values() -> None:
     values = known_values(Conditions(magnetic_field=(3e-9, 0.0, -4e-9)))
     assert values == {"Btot": pytest.approx(5e-9), "Bx": 3e-9, "By": 0.0, "Bz": -4e-9}
-    assert known_values(None) == {}
+    assert known_values(Conditions()) == {}
 
 
 def test_runs_whose_formula_has_no_value_are_left_out() -> None:

@@ -129,9 +129,9 @@ class _Orbits:
 
 def test_of_two_orbits_that_around_the_body_is_meant() -> None:
     registry = Registry([_Orbits(("Galileo", "Jupiter"), ("Galileo", "Earth"), ("MEX", "Mars"))])
-    entry, source = find_orbit(registry, "GALILEO", "earth", argument="x")
+    entry = find_orbit(registry, "GALILEO", "earth", argument="x")
     assert entry.resource.id.endswith("/1")
-    assert isinstance(source, _Orbits)
+    assert isinstance(entry.provider, _Orbits)
     with pytest.raises(UnknownResource, match=r"more than one orbit here: .*/0, .*/1"):
         find_orbit(registry, "galileo", "Mars", argument="x")
     with pytest.raises(UnknownResource, match="no orbit here; there are orbits of: Galileo, MEX"):

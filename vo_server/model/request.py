@@ -13,6 +13,8 @@ from vo_server.model.trajectory import Trajectory
 
 Method = Literal["linear", "nearest", "cubic", "nearest-cell", "corner-averaged"]
 Corner = tuple[float, float, float]
+# How values between two snapshots of an output that changes are made.
+Join = Literal["linear", "nearest"]
 Direction = Literal["forward", "backward", "both"]
 
 
@@ -20,7 +22,8 @@ Direction = Literal["forward", "backward", "both"]
 class SampleRequest:
     """Sample the named parameters of an output along a trajectory.
 
-    status, error: add the column `Status`, and an estimate of the error of each parameter.
+    status, error: add the column `Status`, and an estimate of the error of each parameter; join:
+    between snapshots of an output that changes, None for what is like the method.
     """
 
     resource: Resource
@@ -29,6 +32,17 @@ class SampleRequest:
     method: Method = "linear"
     status: bool = False
     error: bool = False
+    join: Join | None = None
+
+    @property
+    def in_time(self) -> Join:
+        """How snapshots are joined."""
+        return self.join or in_time(self.method)
+
+
+def in_time(method: Method) -> Join:
+    """Give how snapshots are joined where values in space are made by a method."""
+    return "nearest" if method in ("nearest", "nearest-cell") else "linear"
 
 
 @dataclass(frozen=True, slots=True)

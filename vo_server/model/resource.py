@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+import numpy as np
+
 from vo_server.model.parameter import Parameter
 from vo_server.model.series import Series
 from vo_server.model.space import Body, Box, Frame
+from vo_server.model.time import BEHIND, TimeInterval
 
 
 class Kind(StrEnum):
@@ -22,14 +25,15 @@ class Kind(StrEnum):
 class Conditions:
     """The solar wind that flows into a run.
 
-    density: 1/m3; speed: m/s; temperature: K; magnetic_field: T, x y z in the run's frame. What
-    nobody told is None.
+    density: 1/m3; speed: m/s; temperature: K; magnetic_field: T, x y z in the run's frame; time:
+    when, UTC, of a wind that changes. What nobody told is None.
     """
 
     density: float | None = None
     speed: float | None = None
     temperature: float | None = None
     magnetic_field: tuple[float, float, float] | None = None
+    time: np.datetime64 | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,10 @@ class Resource:
     whenever the numbers behind it may have changed; source: where it comes from, for people;
     remarks: what an operator should know, such as a unit overridden by `run.toml`; series: what
     only a time series has; around: name of an orbit's body, whose radius may not be told;
-    spacecraft: whose orbit it is; conditions: the solar wind of a run; method: of a model, such as
-    'Hybrid' or 'MHD'.
+    spacecraft: whose orbit it is; conditions: the solar wind of a run, one for each of its times
+    where it changes; method: of a model, such as 'Hybrid' or 'MHD'; time: UTC, of what is one
+    snapshot of an output; snapshots: of an output that changes in time, each a resource by itself,
+    in the order of their times. Its fields are those of its snapshots.
     """
 
     id: str
@@ -65,8 +71,20 @@ class Resource:
     series: Series | None = None
     around: str | None = None
     spacecraft: str | None = None
-    conditions: Conditions | None = None
+    conditions: tuple[Conditions, ...] = ()
     method: str | None = None
+    time: np.datetime64 | None = None
+    snapshots: "tuple[Resource, ...]" = ()
+
+    @property
+    def span(self) -> TimeInterval | None:
+        """From the first to the last snapshot, None of what does not change."""
+        if not self.snapshots:
+            return None
+        first, last = self.snapshots[0].time, self.snapshots[-1].time
+        assert first is not None
+        assert last is not None
+        return TimeInterval(first, last + BEHIND)
 
 
 @dataclass(frozen=True, slots=True)

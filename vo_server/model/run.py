@@ -1,15 +1,26 @@
 """Run file: what the files of one simulation run cannot tell, as people write it in `run.toml`."""
 
+import datetime
 import math
 import re
 import tomllib
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from vo_server.errors import BadFile, Refusal
 from vo_server.model.resource import Conditions
+from vo_server.model.time import parse_time
 from vo_server.units import BOLTZMANN, quantity
 
 RUN_FILE = "run.toml"
@@ -88,11 +99,34 @@ def _identifier(text: str) -> str:
     return text
 
 
+def _time(given: object) -> object:
+    """Take a date of TOML for its text, and check that a text is a time."""
+    text = given.isoformat() if isinstance(given, datetime.date) else given
+    if isinstance(text, str):
+        try:
+            parse_time(text)
+        except Refusal as err:
+            raise ValueError("must be a time such as 2012-01-31T23:59:00Z") from err
+    return text
+
+
+def _seconds(moments: list[np.datetime64]) -> bool:
+    """Tell whether times ascend from one second to another."""
+    return bool((np.diff(np.array(moments, "datetime64[s]")).astype(int) > 0).all())
+
+
+def _listed(given: Any) -> Any:
+    """Take one table for a list of it."""
+    return [given] if isinstance(given, dict) else given
+
+
 Identifier = Annotated[str, AfterValidator(_identifier)]
 Length = Annotated[str, _above_zero("m")]
 Speed = Annotated[str, _above_zero("m/s")]
 Duration = Annotated[str, _above_zero("s")]
 Text = Annotated[str, AfterValidator(_printable)]
+Time = Annotated[str, BeforeValidator(_time)]
+File = Annotated[str, AfterValidator(_inside)]
 BodyName = Annotated[Text, Field(min_length=1, max_length=64)]
 Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
@@ -130,14 +164,40 @@ class Override(_Section):
     description: Text = ""
 
 
+class Snapshot(_Section):
+    """One time (UTC) of an output that changes, and the file that holds it."""
+
+    time: Time
+    file: File
+
+    @property
+    def moment(self) -> np.datetime64:
+        """When it is."""
+        return parse_time(self.time)
+
+
 class Output(_Section):
-    """One published output and the file that holds it."""
+    """One published output: the file that holds it, or one file for each of its times."""
 
     id: Identifier
-    file: Annotated[str, AfterValidator(_inside)]
+    file: File | None = None
+    snapshots: tuple[Snapshot, ...] = ()
     title: Text = ""
     population: Text | None = None
     parameters: tuple[Override, ...] = ()
+
+    @model_validator(mode="after")
+    def _held(self) -> "Output":
+        if (self.file is None) == (not self.snapshots):
+            raise ValueError("file: wants one file, or snapshots with a time and a file each")
+        if not _seconds([snapshot.moment for snapshot in self.snapshots]):
+            raise ValueError("snapshots: their times must ascend, a second apart or more")
+        return self
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all its files."""
+        return tuple(s.file for s in self.snapshots) if self.file is None else (self.file,)
 
     def override(self, source: str) -> Override | None:
         """Give what is said of the file's variable `source`, None where nothing is."""
@@ -148,8 +208,9 @@ _Field = Annotated[str, _is("T")]
 
 
 class SolarWind(_Section):
-    """Upstream conditions of a run, each with its unit."""
+    """Upstream conditions of a run, each with its unit; time: when, where they change."""
 
+    time: Time | None = None
     density: Annotated[str, _is("1/m3")] | None = None
     velocity: Annotated[str, _is("m/s")] | None = None
     temperature: Annotated[str, AfterValidator(_temperature)] | None = None
@@ -165,14 +226,20 @@ class SolarWind(_Section):
         if self.magnetic_field is not None:
             x, y, z = (_quantity(text, "T") for text in self.magnetic_field)
             field = (x, y, z)
-        return Conditions(density, speed, _kelvin(self.temperature), field)
+        return Conditions(density, speed, _kelvin(self.temperature), field, self.moment)
+
+    @property
+    def moment(self) -> np.datetime64 | None:
+        """When they are."""
+        return None if self.time is None else parse_time(self.time)
 
 
 class Run(_Section):
     """One simulation run.
 
     model_type: how the model computes, in the words of SPASE and IMPEx; frame, body, body_radius:
-    may be left out where the files tell them; inner_boundary: radius of the model's obstacle.
+    may be left out where the files tell them; inner_boundary: radius of the model's obstacle;
+    solar_wind: one table, or one for each time where it changes.
     """
 
     id: Identifier
@@ -184,8 +251,17 @@ class Run(_Section):
     inner_boundary: Length | None = None
     frame: Name | None = None
     release_date: Text | None = None
-    solar_wind: SolarWind | None = None
+    solar_wind: Annotated[tuple[SolarWind, ...], BeforeValidator(_listed)] = ()
     outputs: tuple[Output, ...] = ()
+
+    @model_validator(mode="after")
+    def _told_in_order(self) -> "Run":
+        moments = [m for wind in self.solar_wind if (m := wind.moment) is not None]
+        if len(self.solar_wind) > 1 and len(moments) < len(self.solar_wind):
+            raise ValueError("solar_wind: each of several wants a time")
+        if not _seconds(moments):
+            raise ValueError("solar_wind: their times must ascend, a second apart or more")
+        return self
 
     def metres(self, text: str | None) -> float | None:
         """Give one of the run's lengths in metres."""

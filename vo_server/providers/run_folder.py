@@ -1,24 +1,27 @@
 """Run folders: what every provider of cube files does alike, from the pattern to the field."""
 
+import hashlib
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from vo_server.block_cache import shared_cache
 from vo_server.errors import BadFile, Refusal
-from vo_server.field import GridField
+from vo_server.field import GridField, GridSpectra
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import RUN_FILE, Output, Run, read_run
+from vo_server.model.snapshot import snapshot_id
 from vo_server.ports import Look, Site
 from vo_server.providers.cube import Cube, Tree
 from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.stamp import stamp
-from vo_server.tree_field import TreeField
+from vo_server.tree_field import TreeField, TreeSpectra
 
 # Seconds after which a refused file is looked at again though nothing seems to have changed.
 _AGAIN = 10.0
@@ -43,7 +46,7 @@ class CubeOptions(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class _Served:
-    """An output and its field; files: all whose stamp is the output's version.
+    """An output, or one of its snapshots, and its field; files: all whose stamp is its version.
 
     file: the one that the values are read from, held while a field is open.
     """
@@ -77,18 +80,14 @@ class _Offer:
     refused: list[Refused] = field(default_factory=list)
     served: dict[str, _Served] = field(default_factory=dict)
 
-    def add(self, run: Run, found: _Served | Refused) -> None:
+    def add(self, run: Run, output: Resource, fields: Sequence[_Served]) -> None:
         """Add an output with its run and model; an id that is there already is refused."""
-        if isinstance(found, Refused):
-            self.refused.append(found)
-            return
-        output = found.resource
-        if output.id in self.served:
+        if output.id in self.resources:
             self.refused.append(
                 Refused(output.source, f"{output.id} is served from elsewhere already")
             )
             return
-        self.served[output.id] = found
+        self.served |= {served.resource.id: served for served in fields}
         for resource in (*_ancestors(run, output), output):
             self.resources.setdefault(resource.id, resource)
 
@@ -160,17 +159,31 @@ class RunFolders(ABC):
         except Refusal as err:
             offer.refused.extend(Refused(str(path), err.message) for path in files)
             return
-        outputs: dict[Path, list[Output]] = {}
+        listed = dict.fromkeys(folder / name for output in run.outputs for name in output.files)
+        offer.refused.extend(
+            Refused(str(path), f"not listed in {RUN_FILE}") for path in files if path not in listed
+        )
+        matched = set(files)
         for output in run.outputs:
-            outputs.setdefault(folder / output.file, []).append(output)
-        for path in files:
-            if path not in outputs:
-                offer.refused.append(Refused(str(path), f"not listed in {RUN_FILE}"))
-            for output in outputs.get(path, ()):
-                offer.add(run, self._open(path, output, run, run_stamp))
+            paths = [path for name in output.files if (path := folder / name) in matched]
+            parts = [self._open(path, output, run, run_stamp) for path in paths]
+            refused = [part for part in parts if isinstance(part, Refused)]
+            offer.refused.extend(refused)
+            served = [part for part in parts if isinstance(part, _Served)]
+            if not served or refused:
+                continue
+            described = served[0].resource
+            if output.snapshots:
+                try:
+                    served = _snapshots(output, served)
+                except BadFile as err:
+                    offer.refused.append(Refused(str(folder), err.message))
+                    continue
+                described = _changing(output, [part.resource for part in served])
+            offer.add(run, described, served)
         offer.refused.extend(
             Refused(str(path), f"named in {RUN_FILE}, but not there")
-            for path in outputs
+            for path in listed
             if not path.is_file()
         )
 
@@ -195,6 +208,58 @@ class RunFolders(ABC):
             return Refused(str(path), "changed while it was looked at")
         self._known[path, output.id] = _Known(found, time.monotonic(), files, version)
         return found
+
+
+def _snapshots(output: Output, parts: Sequence[_Served]) -> list[_Served]:
+    """Give the files of an output that changes as its snapshots.
+
+    Raises BadFile where one is missing, or differs from the first in what they must share.
+    """
+    if len(parts) < len(output.snapshots):
+        raise BadFile(
+            f"{output.id}: of its {len(output.snapshots)} snapshots only {len(parts)} are there"
+        )
+    first = parts[0]
+    for part in parts[1:]:
+        for what, shared in _SHARED.items():
+            if shared(part) != shared(first):
+                names = " and ".join(Path(one.resource.source).name for one in (part, first))
+                raise BadFile(f"{output.id}: its snapshots {names} differ in {what}")
+    made = []
+    for part, told in zip(parts, output.snapshots, strict=True):
+        time = told.moment
+        named = replace(part.resource, id=snapshot_id(output.id, time), time=time)
+        made.append(replace(part, resource=named))
+    return made
+
+
+def _energies(served: _Served) -> list[list[float]] | None:
+    field = served.field
+    return field.energies.tolist() if isinstance(field, GridSpectra | TreeSpectra) else None
+
+
+# What all snapshots of an output have in common.
+_SHARED: dict[str, Callable[[_Served], Any]] = {
+    "parameters": lambda one: [(p.name, p.unit, p.ucd) for p in one.resource.parameters],
+    "frame": lambda one: one.resource.frame,
+    "body": lambda one: one.resource.body,
+    "domain": lambda one: one.resource.domain,
+    "energies": _energies,
+}
+
+
+def _changing(output: Output, snapshots: Sequence[Resource]) -> Resource:
+    """Describe an output by its snapshots."""
+    versions = "|".join(snapshot.version for snapshot in snapshots)
+    return replace(
+        snapshots[0],
+        id=output.id,
+        time=None,
+        step=min(s.step for s in snapshots if s.step is not None),
+        version=hashlib.sha256(versions.encode()).hexdigest(),
+        remarks=tuple(dict.fromkeys(r for s in snapshots for r in s.remarks)),
+        snapshots=tuple(snapshots),
+    )
 
 
 def _resource(
@@ -246,6 +311,6 @@ def _ancestors(run: Run, output: Resource) -> tuple[Resource, Resource]:
         release_date=run.release_date,
         version=output.version,
         source=str(Path(output.source).parent / RUN_FILE),
-        conditions=run.solar_wind.conditions() if run.solar_wind else None,
+        conditions=tuple(wind.conditions() for wind in run.solar_wind),
     )
     return model, described

@@ -25,6 +25,12 @@ source = "n"
 unit = "cm-3"
 """
 
+_TIMES = (
+    'snapshots = [{ time = 2012-01-31T00:00:00Z, file = "a.nc" }, '
+    '{ time = 2012-01-31T01:00:00+00:00, file = "b.nc" }]'
+)
+_WIND = '{ density = "5 cm-3" }'
+
 
 def _write(folder: Path, text: str) -> Path:
     path = folder / "run.toml"
@@ -41,11 +47,36 @@ def test_a_good_one(tmp_path: Path) -> None:
     assert run.outputs[0].override("Bx") is None
 
 
+def test_an_output_that_changes_in_a_wind_that_changes(tmp_path: Path) -> None:
+    wind = '[[run.solar_wind]]\ntime = {}\ndensity = "{} cm-3"\n'
+    told = wind.format("2012-01-31T00:00:00Z", 5) + wind.format('"2012-01-31T01:00+01:00"', 6)
+    text = _GOOD.replace('file = "a.nc"', _TIMES).replace('frame = "MSO"', f'frame = "MSO"\n{told}')
+    with pytest.raises(BadFile, match="solar_wind: their times must ascend"):
+        read_run(_write(tmp_path, text), "MyLab")
+    run = read_run(_write(tmp_path, text.replace("01:00+01:00", "02:00+01:00")), "MyLab")
+    (output,) = run.outputs
+    assert output.files == ("a.nc", "b.nc")
+    assert [str(s.moment)[:16] for s in output.snapshots] == [
+        "2012-01-31T00:00",
+        "2012-01-31T01:00",
+    ]
+    winds = [wind.conditions() for wind in run.solar_wind]
+    assert [w.density for w in winds] == pytest.approx([5e6, 6e6])
+    assert [w.time for w in winds] == [s.moment for s in output.snapshots]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
         ('frame = "MSO"', 'fraem = "MSO"', "run.fraem: unknown key"),
-        ('file = "a.nc"', 'fill = "a.nc"', "run.outputs.0.file: missing"),
+        ('file = "a.nc"', 'fill = "a.nc"', "run.outputs.0.fill: unknown key"),
+        ('file = "a.nc"', 'title = "a"', "run.outputs.0: file: wants one file, or snapshots"),
+        ('file = "a.nc"', f'file = "a.nc"\n{_TIMES}', "wants one file, or snapshots"),
+        ('file = "a.nc"', _TIMES.replace("01:00", "00:00"), "their times must ascend"),
+        ('file = "a.nc"', _TIMES.replace("01:00", "25:00"), "not valid TOML"),
+        ('file = "a.nc"', 'snapshots = [{ time = "now", file = "a" }]', "must be a time such as"),
+        ('file = "a.nc"', "snapshots = [{ time = 5, file = 'a' }]", "snapshots.0.time: wants text"),
+        ('frame = "MSO"', f"solar_wind = [{_WIND}, {_WIND}]", "each of several wants a time"),
         ('file = "a.nc"', 'file = "../a.nc"', "inside the run's folder"),
         ('file = "a.nc"', 'file = "/etc/passwd"', "inside the run's folder"),
         ('"3390 km"', '"3390"', "body_radius"),
@@ -60,12 +91,12 @@ def test_a_good_one(tmp_path: Path) -> None:
         ('file = "a.nc"', 'file = "sub/a.nc"', "run.outputs.0.file: "),
         ('file = "a.nc"', 'file = "a.nc/"', "run.outputs.0.file: "),
         ('file = "a.nc"', 'file = "a\\u0000.nc"', "run.outputs.0.file: "),
-        ('frame = "MSO"', 'solar_wind.density = "5"', "run.solar_wind.density: "),
+        ('frame = "MSO"', 'solar_wind.density = "5"', "run.solar_wind.0.density: "),
         ('frame = "MSO"', 'solar_wind.velocity = "5 nT"', "'nT' cannot become 'm/s'"),
         (
             'frame = "MSO"',
             'solar_wind.magnetic_field = ["1 nT", "2 nT", "3 km"]',
-            "run.solar_wind.magnetic_field.2: ",
+            "run.solar_wind.0.magnetic_field.2: ",
         ),
         (
             'unit = "cm-3"',

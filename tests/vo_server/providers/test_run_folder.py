@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -286,3 +286,83 @@ def test_what_changes_while_it_is_looked_at_is_looked_at_again(
     (output,) = _outputs(provider)
     assert [p.description for p in output.parameters] == [described, described]
     np.testing.assert_allclose(_sample(provider, output), values)
+
+
+_TIMES = """
+[run]
+id = "spase://MyLab/SimulationRun/A"
+model = "spase://MyLab/SimulationModel/M"
+body = "Mars"
+body_radius = "3390 km"
+frame = "MSO"
+[[run.outputs]]
+id = "spase://MyLab/NumericalOutput/A/out"
+snapshots = [
+    { time = 2012-01-31T12:00:00Z, file = "a.txt" },
+    { time = 2012-01-31T12:00:01.5Z, file = "b.txt" },
+]
+"""
+
+
+def _changing(folder: Path, site: Site) -> Cubes:
+    """Give a provider of an output with two times, a.txt and b.txt, which hold 1 and 3."""
+    (folder / "a.txt").write_text("1")
+    (folder / "b.txt").write_text("3")
+    (folder / "run.toml").write_text(_TIMES)
+    return Cubes(CubeOptions(path="*.txt"), site)
+
+
+def test_an_output_of_several_times(tmp_path: Path, site: Site) -> None:
+    provider = _changing(tmp_path, site)
+    (output,) = _outputs(provider)
+    assert [s.id.rpartition("?")[2] for s in output.snapshots] == [
+        "20120131_120000", "20120131_120001"
+    ]  # fmt: skip
+    assert [_sample(provider, s) for s in output.snapshots] == [[1e-9] * 2, [3 * 1e-9] * 2]
+    assert output.time is None
+    assert output.span is not None
+    assert str(output.span.start) == "2012-01-31T12:00:00.000000000"
+    with pytest.raises(BadFile):
+        _sample(provider, output)
+
+
+def test_a_snapshot_that_changes_changes_the_output(tmp_path: Path, site: Site) -> None:
+    provider = _changing(tmp_path, site)
+    (before,) = _outputs(provider)
+    _replace(tmp_path / "b.txt", "4")
+    (after,) = _outputs(provider)
+    assert provider.inspected == 3
+    assert after.version != before.version
+    assert after.snapshots[0] == before.snapshots[0]
+    assert _sample(provider, after.snapshots[1]) == [4 * 1e-9] * 2
+    with pytest.raises(BadFile, match="replaced just now"):
+        _sample(provider, before.snapshots[1])
+
+
+def test_an_output_without_one_of_its_times_is_not_served(tmp_path: Path, site: Site) -> None:
+    provider = _changing(tmp_path, site)
+    (tmp_path / "b.txt").unlink()
+    assert _outputs(provider) == []
+    assert sorted(_reasons(provider)) == [
+        ("b.txt", "named in run.toml, but not there"),
+        (
+            tmp_path.name,
+            "spase://MyLab/NumericalOutput/A/out: of its 2 snapshots only 1 are there",
+        ),
+    ]
+
+
+def test_snapshots_that_differ_are_not_joined(tmp_path: Path, site: Site) -> None:
+    class Sized(Cubes):
+        """Cubes as wide as what they hold."""
+
+        def inspect(self, path: Path, run: Run) -> Cube:
+            cube = super().inspect(path, run)
+            x, y, z = cube.axes
+            return replace(cube, axes=(x * float(path.read_text()), y, z))
+
+    _changing(tmp_path, site)
+    provider = Sized(CubeOptions(path="*.txt"), site)
+    assert _outputs(provider) == []
+    ((_, reason),) = _reasons(provider)
+    assert reason.endswith("its snapshots b.txt and a.txt differ in domain")
