@@ -18,7 +18,7 @@ from sickle import Sickle, oaiexceptions
 from sickle.iterator import OAIResponseIterator
 
 from spase.forms import Impex, Spase
-from tests.benchmarks.node import BenchNode, served
+from tests.benchmarks.node import served
 from tests.spase.corpus import corpus
 from tests.spase.schemas import errors
 from vo_server.context import Context
