@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -26,6 +26,7 @@ from vo_server.datasets import Dataset
 from vo_server.errors import TooMuch
 from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Resource
+from vo_server.model.series import Metadata
 from vo_server.model.table import Table
 
 Writer = CsvRows | BinaryRows | JsonRows
@@ -178,7 +179,19 @@ class Operations:
     ) -> "_Told":
         assert resource.series is not None
         page = self._context.url(f"{mount.path}/x_dataset/{quote(resource.series.name)}")
-        return _Told(mount.version, resource, names, resolve, self._cap(resource), page)
+        described = self._with_records(resource)
+        return _Told(mount.version, described, names, resolve, self._cap(resource), page)
+
+    def _with_records(self, resource: Resource) -> Resource:
+        """Give a resource whose metadata name the records that other fronts have of it."""
+        series = resource.series
+        links = [link for link in self._context.links(resource) if link.role == "record"]
+        known = () if series is None else series.metadata
+        more = [Metadata(link.title, url=link.url) for link in links]
+        more = [item for item in more if item.name not in {have.name for have in known}]
+        if series is None or not more:
+            return resource
+        return replace(resource, series=replace(series, metadata=(*known, *more)))
 
     def _cap(self, resource: Resource) -> int | None:
         """Give the most records of a request where a dataset has more."""

@@ -18,6 +18,7 @@ from starlette.routing import Route
 from spase.catalogue import Catalogue
 from spase.hdp import Portal, documents, error_page
 from spase.oai_answer import Provider
+from spase.own import has_record
 from spase.page import front_page, record_page
 from spase.record_json import as_json
 from spase.registry_services import (
@@ -33,7 +34,8 @@ from vo_server.conditional import unchanged
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal, Stopping, TooMuch, UnknownResource, excerpt
 from vo_server.leaf import SAFE
-from vo_server.ports import Service
+from vo_server.model.resource import Resource
+from vo_server.ports import Link, Service
 from vo_server.record_address import FORMS, page_url
 from vo_server.row import Row
 
@@ -106,6 +108,13 @@ class SpaseFront:
                 f"HdpWs(endpoint='{base}{_HDP}/').get_observed_regions()",
             ),
         ]  # fmt: skip
+
+    def links(self, context: Context, resource: Resource) -> list[Link]:
+        """Give the record of a resource."""
+        url = page_url(context.settings.node.base_url, resource.id, "xml")
+        if url is None or not has_record(resource):
+            return []
+        return [Link("SPASE", url, "record", media_type=_MEDIA_TYPES["xml"])]
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
         """Say what was wrong, to clients of HDP in the page that they read."""

@@ -10,7 +10,7 @@ import numpy as np
 from schemas.model import model
 from spase.element import element, told
 from spase.header import House, released
-from spase.quantity import NEWEST
+from spase.quantity import NEWEST, measured
 from spase.record import Node, Record
 from spase.simulation import (
     flight_record,
@@ -63,13 +63,25 @@ def described(
         yield _record(_person(house))
     known = {resource.id: resource for resource in resources}
     for resource in resources:
-        if _is_companion(resource, known):
+        if resource.series is not None and resource.series.of:
             continue
         try:
             for made in _records(house, resource, known):
                 yield _record(made)
         except BadArgument as err:
             yield Finding("own", f"{resource.id} has no record: {err.message}", level="warning")
+
+
+def has_record(resource: Resource) -> bool:
+    """Tell whether a resource that is served has a record."""
+    match resource.kind:
+        case Kind.SERIES:
+            series = resource.series
+            measures = series is not None and (series.measures or measured(resource.parameters))
+            return series is not None and not series.of and bool(resource.parent or measures)
+        case Kind.MODEL:
+            return method(resource) is not None
+    return resource.kind is not Kind.ORBIT
 
 
 def _records(house: House, resource: Resource, known: dict[str, Resource]) -> Iterable[Node]:
@@ -94,15 +106,6 @@ def _records(house: House, resource: Resource, known: dict[str, Resource]) -> It
             granule = granule_record(house, resource, output)
             if granule is not None:
                 yield granule
-
-
-def _is_companion(resource: Resource, known: dict[str, Resource]) -> bool:
-    """Tell whether a series is only about another one: its errors, or when it has records."""
-    return any(
-        resource.id.removesuffix(end) in known
-        for end in ("/Availability", "/Error", "/Error/Availability")
-        if resource.id.endswith(end)
-    )
 
 
 def _record(node: Node) -> Record:

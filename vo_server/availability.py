@@ -139,6 +139,7 @@ class Availability:
             metadata=(),
             resource_id="",
             resource_url="",
+            of=self._of.id,
         )
 
 

@@ -247,7 +247,7 @@ def _flight(item: _Wanted, name: str) -> Flight | None:
         provenance=f"{output.id} along {orbit.id}",
         unit_schema="",
         location=((_POSITION,),),
-        resource_id=output.id,
+        resource_id=f"{output.id}/Flight/{name}",
     )
     resource = Resource(
         id=f"{output.id}/Flight/{name}",
@@ -281,6 +281,7 @@ def _twin(flight: Flight) -> Flight:
                 name=f"{series.name}_err",
                 description=f"Estimated interpolation errors of {series.name}.",
                 location=(),
+                of=resource.id,
             ),
         ),
         error=True,

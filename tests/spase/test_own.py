@@ -5,9 +5,12 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import orjson
 import pytest
 from lxml import etree
 
+from hapi.operations import Operations
+from hapi.version import MOUNTS
 from spase.check import SpaseChecker
 from spase.own import records, told_by
 from spase.read import read
@@ -113,3 +116,17 @@ def test_a_granule_is_a_flight_that_can_be_downloaded(context: Context) -> None:
     assert granule.get("Source/URL").startswith("http://127.0.0.1:8000/hapi/data?id=")
     parents = {record.id for record in records(context)}
     assert granule.get("ParentID") in parents
+
+
+def test_a_dataset_of_hapi_names_its_record(context: Context) -> None:
+    operations = Operations(context, 1000, 10.0)
+    found: dict[str, object] = {}
+    for resource in context.datasets.all():
+        assert resource.series is not None
+        name = resource.series.name
+        info = orjson.loads(operations.info(MOUNTS[-1], f"dataset={name}").content)
+        found[name] = info.get("additionalMetadata")
+    base = "http://127.0.0.1:8000/spase/Demo/NumericalData/MEX-like/MAG/PT1M.xml"
+    assert found["mex_like_mag"] == [{"name": "SPASE", "contentURL": base}]
+    assert found["av_mex_like_mag"] is None
+    assert {name.endswith("_err") for name in found if found[name] is None} == {True, False}

@@ -47,7 +47,8 @@ class Series:
     measurement the time of a record lies; records: how many there are, where that is known;
     location: names of the columns with the position, one tuple for each frame; place, geo: where
     it was measured, when that is fixed: geo is (longitude, latitude in degrees[, altitude in m]);
-    measures, region: what is observed where, in the words of SPASE.
+    measures, region: what is observed where, in the words of SPASE; of: id of the series that a
+    companion is about, such as its errors.
     """
 
     name: str
@@ -78,4 +79,5 @@ class Series:
     warnings: tuple[str, ...] = ()
     measures: tuple[str, ...] = ()
     region: tuple[str, ...] = ()
+    of: str = ""
     metadata: tuple[Metadata, ...] = ()
