@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import numpy as np
 import orjson
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import ClientDisconnect, Request
@@ -29,6 +28,7 @@ from impex.rest import answer, error, from_json, from_query, operation_named, re
 from impex.soap import SoapService
 from impex.tree import configuration, harvested, original, tree
 from impex.wsdl import wsdl
+from spase.own import newest
 from vo_server.context import Context
 from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
 from vo_server.leaf import SAFE
@@ -217,8 +217,7 @@ def _tree(context: Context, source: str | None) -> bytes | Path:
     if source is not None:
         return original(context, source) or harvested(context, source)
     resources = context.registry.all()
-    now = np.datetime64("now").astype("datetime64[ns]")
-    return tree(context.settings.node, resources, context.links, now)
+    return tree(context.settings.node, resources, context.links, newest(resources))
 
 
 def _rank(context: Context) -> Route:

@@ -56,15 +56,8 @@ class House:
         )
 
     def released(self, resource: Resource) -> np.datetime64:
-        """Give when a resource was published: as told, else when its file was last changed."""
-        if resource.release_date:
-            try:
-                return parse_time(resource.release_date)
-            except BadArgument:
-                pass
-        if resource.series is not None and resource.series.modified is not None:
-            return resource.series.modified
-        return changed(Path(resource.source)) or self.now
+        """Give when a resource was published, as far as that is known."""
+        return released(resource) or self.now
 
     def access(self, links: Sequence[Link]) -> list[Node]:
         """Give the AccessInformation of services; none where there are none."""
@@ -111,6 +104,18 @@ def _access_url(link: Link) -> Node:
         told("Style", link.style),
         told("ProductKey", link.key),
     )
+
+
+def released(resource: Resource) -> np.datetime64 | None:
+    """Give when a resource was published: as told, else when its file was last changed."""
+    if resource.release_date:
+        try:
+            return parse_time(resource.release_date)
+        except BadArgument:
+            pass
+    if resource.series is not None and resource.series.modified is not None:
+        return resource.series.modified
+    return changed(Path(resource.source))
 
 
 def changed(path: Path) -> np.datetime64 | None:

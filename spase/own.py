@@ -9,7 +9,7 @@ import numpy as np
 
 from schemas.model import model
 from spase.element import element, told
-from spase.header import House, changed
+from spase.header import House, released
 from spase.quantity import NEWEST
 from spase.record import Node, Record
 from spase.simulation import (
@@ -40,8 +40,14 @@ def records(context: Context) -> Iterator[Record]:
 def told_by(context: Context) -> Iterator[Record | Finding]:
     """Give the records, and why there is none of a resource."""
     resources = {r.id: r for r in (*context.registry.all(), *context.datasets.all())}
-    now = changed(context.settings.folder) or _START
-    yield from described(context.settings.node, list(resources.values()), context.links, now)
+    served = list(resources.values())
+    yield from described(context.settings.node, served, context.links, newest(served))
+
+
+def newest(resources: Iterable[Resource]) -> np.datetime64:
+    """Give when the newest of some resources was published."""
+    dates = (released(resource) for resource in resources)
+    return max((date for date in dates if date is not None), default=_START)
 
 
 def described(

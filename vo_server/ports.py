@@ -15,7 +15,7 @@ from vo_server.budget import Budget
 from vo_server.errors import Refusal
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method, SeriesRequest
-from vo_server.model.resource import Refused, Resource
+from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.space import Box, Frame, Points
 from vo_server.model.table import Table
 from vo_server.model.time import TimeInterval
@@ -95,6 +95,34 @@ class Site:
         """Give the files that match a pattern relative to the folder, sorted."""
         found = glob.glob(pattern, root_dir=self.folder, recursive=True)  # noqa: PTH207  # absolute
         return [path for name in sorted(found) if (path := self.folder / name).is_file()]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a file tells of itself, in its own words; None and '' where it does not.
+
+    kind: output or series; frame, body: by name; radius: metres; axes: name, unit, first and last
+    node along x, y, z; parameters: with the file's names and units; taken: how the file is read,
+    where that could be doubted; time: name of a series' column of times.
+    """
+
+    kind: Kind
+    parameters: tuple[Parameter, ...]
+    frame: str | None = None
+    body: str | None = None
+    radius: float | None = None
+    axes: tuple[tuple[str, str | None, float, float], ...] = ()
+    taken: str = ""
+    time: str | None = None
+
+
+@runtime_checkable
+class Looker(Protocol):
+    """A provider's class that tells of a file that nobody has described yet."""
+
+    def look(self, path: Path) -> Look:
+        """Tell what a file holds; raises BadFile where it is none of the provider's."""
+        ...
 
 
 @runtime_checkable

@@ -183,18 +183,25 @@ def read_dataset(path: Path, authority: str) -> DatasetFile:
     Raises BadFile naming every wrong key.
     """
     try:
-        dataset = _File(**tomllib.loads(path.read_text(encoding="utf-8"))).dataset
+        text = path.read_text(encoding="utf-8")
     except OSError as err:
         raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
         raise BadFile(f"{path.name} is no UTF-8 text: {err}") from err
+    return parse_dataset(text, authority)
+
+
+def parse_dataset(text: str, authority: str) -> DatasetFile:
+    """Read the text of a dataset file; see `read_dataset`."""
+    try:
+        dataset = _File(**tomllib.loads(text)).dataset
     except tomllib.TOMLDecodeError as err:
-        raise BadFile(f"{path.name} is not valid TOML: {err}") from err
+        raise BadFile(f"{DATASET_FILE} is not valid TOML: {err}") from err
     except ValidationError as err:
-        raise BadFile(f"{path.name}: {explain(err)}") from err
+        raise BadFile(f"{DATASET_FILE}: {explain(err)}") from err
     if not dataset.id.startswith(f"spase://{authority}/"):
-        raise BadFile(f"{path.name}: id must start with spase://{authority}/")
+        raise BadFile(f"{DATASET_FILE}: id must start with spase://{authority}/")
     names = [column.name for column in dataset.parameters]
     if doubled := {name for name in names if names.count(name) > 1}:
-        raise BadFile(f"{path.name}: {', '.join(sorted(doubled))} is given twice")
+        raise BadFile(f"{DATASET_FILE}: {', '.join(sorted(doubled))} is given twice")
     return dataset

@@ -213,26 +213,31 @@ def read_run(path: Path, authority: str) -> Run:
         raise BadFile(f"{path.name} cannot be read: {err.strerror}") from err
     except UnicodeDecodeError as err:
         raise BadFile(f"{path.name} is no UTF-8 text: {err}") from err
+    return parse_run(text, authority)
+
+
+def parse_run(text: str, authority: str) -> Run:
+    """Read the text of a run file; see `read_run`."""
     try:
         run = _File(**tomllib.loads(text)).run
     except tomllib.TOMLDecodeError as err:
-        raise BadFile(f"{path.name} is not valid TOML: {err}") from err
+        raise BadFile(f"{RUN_FILE} is not valid TOML: {err}") from err
     except ValidationError as err:
-        raise BadFile(f"{path.name}: {explain(err)}") from err
+        raise BadFile(f"{RUN_FILE}: {explain(err)}") from err
     if foreign := run.authorities() - {authority}:
         raise BadFile(
-            f"{path.name}: ids must start with spase://{authority}/, "
+            f"{RUN_FILE}: ids must start with spase://{authority}/, "
             f"found authority {', '.join(sorted(foreign))}"
         )
     for output in run.outputs:
         sources = [parameter.source or parameter.name for parameter in output.parameters]
         if doubled := {source for source in sources if sources.count(source) > 1}:
             raise BadFile(
-                f"{path.name}: {output.id} says two things of {', '.join(sorted(doubled))}"
+                f"{RUN_FILE}: {output.id} says two things of {', '.join(sorted(doubled))}"
             )
     ids = [output.id for output in run.outputs]
     if doubled := {i for i in ids if ids.count(i) > 1}:
-        raise BadFile(f"{path.name}: {', '.join(sorted(doubled))} is given twice")
+        raise BadFile(f"{RUN_FILE}: {', '.join(sorted(doubled))} is given twice")
     return run
 
 

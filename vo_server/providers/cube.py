@@ -14,8 +14,10 @@ from vo_server.blocks import Blocks
 from vo_server.errors import BadFile
 from vo_server.field import GridField, GridSpectra, Variable
 from vo_server.model.parameter import Parameter, default_ucd
+from vo_server.model.resource import Kind
 from vo_server.model.run import RUN_FILE, Output, Run
 from vo_server.model.space import Body, Frame
+from vo_server.ports import Look
 from vo_server.providers.disk_file import DiskFile
 from vo_server.tree_field import TreeField, TreeSpectra
 from vo_server.units import length_in_metres, to_si
@@ -78,6 +80,14 @@ class Cube:
     file: DiskFile | None = None
     energies: Axis | None = None
 
+    def look(self, taken: str) -> Look:
+        """Give what the file tells of itself."""
+        axes = tuple(
+            (name, unit, float(axis.min()), float(axis.max()))
+            for name, unit, axis in zip(self.axis_names, self.axis_units, self.axes, strict=True)
+        )
+        return _look(self.arrays, self.stated, axes, taken)
+
     def field(
         self, output: Output, run: Run, cache: BlockCache
     ) -> tuple[GridField, tuple[str, ...]]:
@@ -119,6 +129,10 @@ class Tree:
     file: DiskFile | None = None
     energies: Axis | None = None
 
+    def look(self, taken: str) -> Look:
+        """Give what the file tells of itself."""
+        return _look(self.arrays, self.stated, (), taken)
+
     def field(
         self, output: Output, run: Run, cache: BlockCache
     ) -> tuple[TreeField, tuple[str, ...]]:
@@ -129,6 +143,18 @@ class Tree:
         if self.energies is not None:
             made = TreeSpectra(self.tree, variables, frame, body, self.energies)
         return made, remarks
+
+
+def _look(
+    arrays: tuple[Array, ...],
+    stated: Stated,
+    axes: tuple[tuple[str, str | None, float, float], ...],
+    taken: str,
+) -> Look:
+    parameters = tuple(
+        Parameter(array.name, unit=array.unit, description=array.description) for array in arrays
+    )
+    return Look(Kind.OUTPUT, parameters, stated.frame, stated.body, stated.radius, axes, taken)
 
 
 def _variables(

@@ -45,6 +45,8 @@ class HcCubes(RunFolders):
     A file of spectra has a parameter for each energy bin: Ebin0, Ebin1 ...
     """
 
+    taken = "values are taken to lie at the centres of the cells, as the code defines them"
+
     def inspect(self, path: Path, run: Run) -> Cube | Tree:
         """Read the header and check the file's size against it; see `RunFolders`."""
         file = DiskFile(path)

@@ -63,6 +63,8 @@ _UNITS = {"Density": "unit n", "U": "unit U", "Temperature": "unit T"}
 class LathysCubes(RunFolders):
     """Serves LatHyS files: fields, all plasma, single species, currents."""
 
+    taken = "values are put where the code has them, at nodes, centres or edges by the kind of file"
+
     def inspect(self, path: Path, run: Run) -> Cube:
         """Work out nodes, domain and frame from the file and, for currents, a sibling."""
         file = DiskFile(path)

@@ -25,6 +25,11 @@ _LATHYS = {"gstep", "s_centr", "phys_length"}
 class NetcdfCubes(RunFolders):
     """Serves CF-style netCDF cubes."""
 
+    taken = (
+        "values are taken to lie at the coordinates of the axes; where these are edges of cells, "
+        "move them by half a cell"
+    )
+
     def inspect(self, path: Path, run: Run) -> Cube:
         """Find axes and variables; see `RunFolders`."""
         file = DiskFile(path)

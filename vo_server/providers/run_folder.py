@@ -14,7 +14,7 @@ from vo_server.errors import BadFile, Refusal
 from vo_server.field import GridField
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import RUN_FILE, Output, Run, read_run
-from vo_server.ports import Site
+from vo_server.ports import Look, Site
 from vo_server.providers.cube import Cube, Tree
 from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.stamp import stamp
@@ -24,6 +24,9 @@ from vo_server.tree_field import TreeField
 _AGAIN = 10.0
 
 CubeField = GridField | TreeField
+
+# What a file is looked at with before anything of its run is known.
+_DRAFT = Run(id="spase://X/SimulationRun/X", model="spase://X/SimulationModel/X")
 
 
 class CubeOptions(BaseModel):
@@ -97,6 +100,7 @@ class RunFolders(ABC):
     """
 
     Options = CubeOptions
+    taken = ""  # how a file is read where that could be doubted
 
     def __init__(self, options: CubeOptions, site: Site) -> None:
         self._pattern = options.path
@@ -109,6 +113,12 @@ class RunFolders(ABC):
     @abstractmethod
     def inspect(self, path: Path, run: Run) -> Cube | Tree:
         """Read what the file holds without its values; raises BadFile."""
+
+    @classmethod
+    def look(cls, path: Path) -> Look:
+        """Tell what a file holds that no `run.toml` names yet; raises BadFile."""
+        provider = cls(CubeOptions(path=path.name), Site("", path.parent))
+        return provider.inspect(path, _DRAFT).look(cls.taken)
 
     def resources(self) -> Sequence[Resource]:
         """Give models, runs and outputs of all files that match the pattern now."""

@@ -57,6 +57,11 @@ class Columns:
         time = Parameter(_TIME, np.dtype("datetime64[ns]"), description="time of the record")
         self.header = Header((time, *(item.parameter for item in made)), dataset.title)
 
+    @property
+    def time(self) -> str:
+        """Name of the files' column of times."""
+        return self._time
+
     def publish(self, block: Table) -> Table:
         """Give a file's block as it is published; raises BadFile where columns are missing."""
         block = real_table(block, real_header(block.header))

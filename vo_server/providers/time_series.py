@@ -19,7 +19,7 @@ from vo_server.model.series import Series
 from vo_server.model.space import Frame
 from vo_server.model.table import Table
 from vo_server.model.time import BEHIND, TimeInterval, Times, fraction_digits
-from vo_server.ports import Site
+from vo_server.ports import Look, Site
 from vo_server.providers.series_columns import Columns
 from vo_server.providers.series_files import Pattern, first_block, names_of, read_file
 from vo_server.providers.stamp import stamp
@@ -69,6 +69,20 @@ class TimeSeries:
         self._parts: dict[Path, tuple[str, _Part]] = {}
         self._served: dict[str, _Served] = {}
         self._refused: tuple[Refused, ...] = ()
+
+    @classmethod
+    def look(cls, path: Path) -> Look:
+        """Tell what a file holds that no `dataset.toml` names yet; raises BadFile."""
+        first = first_block(read_file(path, None), path)
+        dataset = DatasetFile(id="spase://X/NumericalData/X", files=path.name)
+        columns = Columns(dataset, first)
+        frames = {p.frame for p in columns.header.parameters if p.frame}
+        return Look(
+            Kind.SERIES,
+            columns.header.parameters[1:],
+            frames.pop() if len(frames) == 1 else None,
+            time=columns.time,
+        )
 
     def resources(self) -> Sequence[Resource]:
         """Give every dataset; a file is looked into only when it is new or changed."""
