@@ -26,6 +26,7 @@ bench: $(VENV)/peers.stamp
 	$(BIN)/python -m tests.benchmarks.core
 	$(BIN)/python -m tests.benchmarks.out_of_core
 	$(BIN)/python -m tests.benchmarks.votable
+	$(BIN)/python -m tests.benchmarks.spase
 
 # A peer whose import name is one of ours has an environment of its own.
 $(VENV)/peers.stamp: $(VENV)/test.stamp

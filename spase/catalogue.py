@@ -1,15 +1,17 @@
 """Catalogue: the store of records by the ids of SPASE, kept up with what the node serves."""
 
+import logging
 import threading
-from collections.abc import Iterator
 
 from spase.own import records
 from spase.rows import ids_named, row
 from vo_server.context import Context
-from vo_server.errors import UnknownResource, excerpt
+from vo_server.errors import Failure, UnknownResource, excerpt
 from vo_server.record_format import RowSource
 from vo_server.records import Records
 from vo_server.row import OWN, Row, authority
+
+_log = logging.getLogger(__name__)
 
 
 class Catalogue:
@@ -28,7 +30,7 @@ class Catalogue:
     @property
     def records(self) -> Records:
         """The store, with what the node told of itself last."""
-        if self._written is None:
+        if self._seen is None:
             self.refresh()
         elif self._is_old() and not self._lock.locked():
             threading.Thread(target=self.refresh, name="catalogue", daemon=True).start()
@@ -60,21 +62,26 @@ class Catalogue:
         return next(live, exact)
 
     def refresh(self) -> None:
-        """Write what the node tells of itself, unless that is what is written."""
+        """Write what the node tells of itself, unless that is what is written.
+
+        Where it cannot be written now, what was written before is still given.
+        """
         with self._lock:
             seen = self._context.registry.entries()
             served = {id: entry.resource for id, entry in seen.items()}
-            if served != self._written:
-                self._context.keep(OWN, self._rows())
-                for form in self._context.record_formats.values():
-                    if isinstance(form, RowSource):
-                        self._context.keep(form.source, form.rows())
-                self._written = served
+            try:
+                if served != self._written:
+                    self._write()
+                    self._written = served
+            except Failure as err:
+                _log.warning("records of this node are not brought up to date: %s", err)
             self._seen = seen
+
+    def _write(self) -> None:
+        self._context.keep(OWN, (row(record) for record in records(self._context)))
+        for form in self._context.record_formats.values():
+            if isinstance(form, RowSource):
+                self._context.keep(form.source, form.rows())
 
     def _is_old(self) -> bool:
         return self._context.registry.entries() is not self._seen
-
-    def _rows(self) -> Iterator[Row]:
-        for record in records(self._context):
-            yield row(record)

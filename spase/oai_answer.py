@@ -139,24 +139,26 @@ class Provider:
             )
         query = self._query(stretch)
         within = {"since": stretch.since, "until": stretch.until}
-        rows = records.page(query, after=stretch.after, limit=PAGE + 1, **within)
+        rows = records.page(query, after=stretch.after, limit=PAGE, **within)
         if not rows and not stretch.given:
             raise OaiError("noRecordsMatch", "no record matches")
-        for row in rows[:PAGE]:
+        for row in rows:
             if ask.verb == "ListIdentifiers":
                 _header(answer, row, form)
             else:
                 _record(answer, row, form)
-        if len(rows) <= PAGE and not stretch.given:
+        last = rows[-1].place if rows else stretch.after
+        more = bool(records.page(query, after=last, limit=1, **within))
+        if not more and not stretch.given:
             return
         size = stretch.size or records.size(query, **within)
-        given = stretch.given + len(rows[:PAGE])
+        given = stretch.given + len(rows)
         told = _add(answer, "resumptionToken")
         told.set("completeListSize", str(max(size, given)))
         told.set("cursor", str(stretch.given))
-        if len(rows) > PAGE:
-            more = replace(stretch, after=rows[PAGE - 1].place, given=given, size=size)
-            told.text = token(more, records.epoch())
+        if more:
+            rest = replace(stretch, after=last, given=given, size=size)
+            told.text = token(rest, records.epoch())
 
     # -- rows
 

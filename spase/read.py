@@ -59,6 +59,16 @@ def parsed(content: bytes) -> Element:
     return etree.Element("Spase") if root is None else root
 
 
+def alone(content: bytes, judge: str) -> Record | None:
+    """Give the record of a document that was read and judged before, None where it has none."""
+    root = parsed(content)
+    dialect = NAMESPACES.get(etree.QName(root).namespace or "", "spase" if judge else "")
+    for element in root.iterchildren(etree.Element):
+        if not _is_header(element, dialect):
+            return replace(_record(root, element, dialect), judge=judge)
+    return None
+
+
 class _Document:
     """A document that is being read: what is above the resources, and where reading stands."""
 
@@ -109,7 +119,7 @@ class _Document:
 
     def ended(self, element: Element) -> Iterator[Record]:
         """Give the record of a resource that is complete, and let go of it."""
-        if self._is_header(element):
+        if _is_header(element, self.dialect):
             self.headers += 1
             if self.headers > _HEADERS:
                 raise TooMuch(f"more than {_HEADERS} elements stand before the resources")
@@ -136,7 +146,7 @@ class _Document:
     def rest(self, root: Element) -> Iterator[Record | Finding]:
         """Give a resource that never ended, and tell of a document without any."""
         for element in root.iterchildren(etree.Element):
-            if not self._is_header(element) and element.tag != _DONE:
+            if not _is_header(element, self.dialect) and element.tag != _DONE:
                 yield self.record(element)
         if self.count == 0:
             yield Finding("empty", "the document has no resource", _line(root))
@@ -154,10 +164,7 @@ class _Document:
         self.count += 1
         root = element.getparent()
         assert root is not None
-        _flatten(element)
-        own = etree.QName(root).namespace
-        header = tuple(node_of(each, own) for each in root.iterchildren() if self._is_header(each))
-        made = Record(node_of(element, own), header, own, "", _attributes(root))
+        made = _record(root, element, self.dialect)
         if not self.dialect:
             return made
         model = nearest(self.dialect, made.version)
@@ -166,16 +173,24 @@ class _Document:
         findings = (*_version(made, self.dialect, model, first), *judged(root, element, made))
         return replace(made, findings=findings)
 
-    def _is_header(self, element: Element) -> bool:
-        """Tell whether an element of the root is none that holds a resource."""
-        if not isinstance(element.tag, str) or element.tag == _DONE:
-            return False
-        if not self.dialect:
-            return etree.QName(element).localname == "Version"
-        return element.find("{*}ResourceID") is None and etree.QName(element).localname in HEADER
-
 
 _DONE = "{vo-server}done"
+
+
+def _record(root: Element, resource: Element, dialect: str) -> Record:
+    _flatten(resource)
+    own = etree.QName(root).namespace
+    header = tuple(node_of(each, own) for each in root.iterchildren() if _is_header(each, dialect))
+    return Record(node_of(resource, own), header, own, "", _attributes(root))
+
+
+def _is_header(element: Element, dialect: str) -> bool:
+    """Tell whether an element of the root is none that holds a resource."""
+    if not isinstance(element.tag, str) or element.tag == _DONE:
+        return False
+    if not dialect:
+        return etree.QName(element).localname == "Version"
+    return element.find("{*}ResourceID") is None and etree.QName(element).localname in HEADER
 
 
 def node_of(element: Element, own: str | None) -> Node:

@@ -1,16 +1,15 @@
 """Rows: records as the store keeps them, by the words, lists and times that they are found by."""
 
 from collections.abc import Iterator
-from io import BytesIO
+from dataclasses import replace
 
 import numpy as np
 
 from spase.dictionary import SAME_KIND, kind_in_id
-from spase.read import records
+from spase.read import alone
 from spase.record import Node, Record
 from spase.rules import broken
 from spase.write import write
-from vo_server.budget import Budget
 from vo_server.errors import BadArgument
 from vo_server.model.time import parse_time
 from vo_server.row import OWN, Facets, Row
@@ -62,11 +61,11 @@ def row(record: Record, source: str = OWN, content: bytes | None = None) -> Row:
 
 
 def record_of(kept: Row) -> Record:
-    """Give the record that a row was made of, judged anew."""
-    for found in records(BytesIO(kept.content), Budget()):
-        if isinstance(found, Record):
-            return found
-    raise BadArgument(f"{kept.id} has no record any more", argument="id")
+    """Give the record that a row was made of, with what was found wrong with it then."""
+    found = alone(kept.content, kept.judge)
+    if found is None:
+        raise BadArgument(f"{kept.id} has no record any more", argument="id")
+    return replace(found, findings=kept.findings)
 
 
 def title(record: Record) -> str:

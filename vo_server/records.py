@@ -8,6 +8,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from vo_server.row import (
 )
 
 _BATCH = 500  # rows read at once where all are
+_LARGEST_PAGE = 2**25  # bytes
 _MOST_WORDS = 32
 _LONGEST_WORD = 200
 _DOUBLED = 100  # ids told of as doubled
@@ -233,15 +235,24 @@ class Records:
         """Give what matches, deleted ones too, in the order of changes, after a `Row.place`.
 
         since, until: datestamps, both included. What changes between two pages comes later, once
-        more; nothing is left out. Words of the query are not looked at.
+        more; nothing is left out. A page ends early behind very large records. Words of the query
+        are not looked at.
         """
         where, values = _conditions(query, deleted=True)
-        return self._rows(
+        ask = (
             f"{_ROW} WHERE {where} AND {_SPAN} AND (revision, id) > (:at, :id) "
-            "ORDER BY revision, id LIMIT :limit",
-            {**values, "since": since, "until": until, "at": after[0], "id": after[1],
-             "limit": limit},
-        )  # fmt: skip
+            "ORDER BY revision, id LIMIT :limit"
+        )
+        values |= {"since": since, "until": until, "at": after[0], "id": after[1], "limit": limit}
+        rows: list[Row] = []
+        size = 0
+        with self._database.reading() as db, closing(db.execute(ask, values)) as found:
+            for stored in found:
+                rows.append(unpacked(stored))
+                size += len(rows[-1].content)
+                if size > _LARGEST_PAGE:
+                    break
+        return rows
 
     def size(self, query: Query, *, since: int | None = None, until: int | None = None) -> int:
         """Give how many rows all pages together have."""

@@ -85,8 +85,8 @@ def test_sickle_harvests_all_and_every_page_is_valid(
 @pytest.mark.parametrize("prefix", _PREFIXES)
 def test_a_second_run_gets_what_changed_and_nothing_else(node: Harvested, prefix: str) -> None:
     form = node.context.record_formats[prefix]
-    begun = node.sickle().Identify()
-    since = etree.fromstring(begun.raw.encode()).findtext("{*}responseDate")
+    with urllib.request.urlopen(f"{node.url}/oai?verb=Identify", timeout=60) as answer:
+        since = etree.fromstring(answer.read()).findtext("{*}responseDate")
     time.sleep(2.1)
     changed = [replace(row, title=f"{prefix} {row.title}") for row in node.rows[:7]]
     gone = node.rows[7]

@@ -71,12 +71,18 @@ class SpaseNode:
         )
 
 
-@contextmanager
-def spase_node(folder: Path) -> Iterator[SpaseNode]:
-    """Serve the node from a folder."""
+def write_node(folder: Path) -> Path:
+    """Write the node into a folder and give its node file."""
     config = folder / "node.toml"
     config.write_text(_NODE, encoding="utf-8")
     (folder / "series").mkdir()
+    return config
+
+
+@contextmanager
+def spase_node(folder: Path) -> Iterator[SpaseNode]:
+    """Serve the node from a folder."""
+    config = write_node(folder)
     context = Context(load(config), threading.Event())
     with TestClient(build(load(config)), follow_redirects=False) as client:
         client.get("/spase/")  # what the node tells of itself is written once before

@@ -3,12 +3,10 @@
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import numpy as np
 import pytest
 from lxml import etree, html
 
@@ -369,20 +367,3 @@ def test_errors_of_hdp_are_pages_that_its_client_reads(node: SpaseNode) -> None:
         told = page.find(".//{http://www.w3.org/1999/xhtml}p[@class='ErrorMessage']")
         assert told is not None
         assert len(told) == 1
-
-
-def test_rows_of_a_record_say_what_it_covers(good: bytes) -> None:
-    made = _row(good)
-    assert (made.title, made.description, made.kind) == (
-        "Field at a probe", "Minutes.", "NumericalData",
-    )  # fmt: skip
-    assert (made.start, made.stop) == (np.datetime64("2020-01-01"), np.datetime64("2021-01-01"))
-    assert made.facets["MeasurementType"] == ("MagneticField",)
-    assert made.facets["Parameter"] == ("B", "B again")
-    assert made.facets["Quantity"] == ("Magnetic",)
-    still = good.replace(b"<StopDate>2021-01-01T00:00:00Z</StopDate>",
-                         b"<RelativeStopDate>-P1D</RelativeStopDate>")  # fmt: skip
-    assert _row(still).stop is None
-    assert replace(_row(still), stop=made.stop, content=good, findings=()) == replace(
-        made, findings=()
-    )

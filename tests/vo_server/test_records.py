@@ -201,6 +201,14 @@ def test_pages_leave_nothing_out_while_rows_change(store: Records) -> None:
     assert len(now) == 27
 
 
+def test_a_page_of_large_rows_ends_early(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vo_server.records._LARGEST_PAGE", 2500)
+    store.update("peer", [row(number, content=b"x" * 1000) for number in range(7)])
+    first = store.page(Query())
+    assert len(first) == 3
+    assert len(store.page(Query(), after=first[-1].place)) == 3
+
+
 def test_pages_go_by_datestamp(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((1000, 2000, 1500, 3000, 4000, 5000))  # it was put back once
     monkeypatch.setattr("vo_server.records.time.time", lambda: float(next(clock)))
