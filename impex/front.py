@@ -19,7 +19,7 @@ from impex.envelope import Element
 from impex.faults import STATUS, fault
 from impex.fmi import FMI
 from impex.latmos import LATMOS
-from impex.node import NODE, RANK, rank_outputs
+from impex.node import METHODS, NODE
 from impex.openapi import openapi
 from impex.operations import Operations
 from impex.page import example_call, page, rest_page
@@ -97,7 +97,7 @@ class ImpexFront:
                 Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
             ]
             routes += endpoint.rest(dialect)
-        return [*routes, _rank(context), *self._descriptions(context)]
+        return [*routes, *_beyond(context), *self._descriptions(context)]
 
     def _descriptions(self, context: Context) -> list[Route]:
         """Give the routes of what describes all REST services."""
@@ -221,16 +221,19 @@ def _tree(context: Context, source: str | None) -> bytes | Path:
     return tree(context.settings.node, resources, context.links, newest(resources))
 
 
-def _rank(context: Context) -> Route:
-    """Give the route of the ranking by what was observed."""
+def _beyond(context: Context) -> list[Route]:
+    """Give the routes of what is offered over REST alone."""
 
-    async def rank(request: Request) -> Response:
-        elements = await _elements(request, RANK, RANK.limit)
-        wanted = request_of(NODE, RANK, elements)
-        found = await context.work(partial(rank_outputs, wanted, context))
-        return Response(orjson.dumps({"result": found}), media_type="application/json")
+    def route(operation: Operation) -> Route:
+        async def call(request: Request) -> Response:
+            elements = await _elements(request, operation, operation.limit)
+            wanted = request_of(NODE, operation, elements)
+            found = await context.work(partial(METHODS[operation.name], wanted, context))
+            return Response(orjson.dumps({"result": found}), media_type="application/json")
 
-    return Route(f"/{_REST}/{NODE.name}/{RANK.name}", rank, methods=["GET", "POST"])
+        return Route(f"/{_REST}/{NODE.name}/{operation.name}", call, methods=["GET", "POST"])
+
+    return [route(operation) for operation in NODE.operations]
 
 
 async def _elements(request: Request, operation: Operation, most: int) -> list[Element]:

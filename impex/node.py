@@ -1,25 +1,28 @@
 """Node: what this project offers over REST beyond the published services, as a table of its own."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from impex.dialect import Dialect, Operation, Record, Reply
-from impex.elements import POINTS, optional, variable
+from impex.dialect import Dialect, Operation, Parameter, Record, Reply
+from impex.elements import POINTS, listed, optional, variable
 from impex.message import Request
 from schemas.impex import REGION
-from schemas.simple_type import STRING
+from schemas.simple_type import ANY_URI, DATE_TIME, POSITIVE_INTEGER, STRING
 from vo_server.context import Context
 from vo_server.errors import UnknownResource
 from vo_server.misfit import Misfit, misfits, ranked
 from vo_server.model.resource import Kind
+from vo_server.model.time import parse_time
 from vo_server.ports import FieldSource
 from vo_server.registry import Entry
 from vo_server.roles import trajectory
+from vo_server.wind import columns_of, nearest_runs, observe
 from votable.write import write
 
 _NAMESPACE = "urn:vo-server"
+_MOST = 1000  # runs of one answer
 
 RANK = Operation(
     name="rank",
@@ -42,6 +45,40 @@ RANK = Operation(
     note="Flies every output along what was observed and gives them by misfit, the least first, "
     "each with the URL of its series.",
 )
+RANK_WIND = Operation(
+    name="rankWind",
+    element="rankWind",
+    action="rankWind",
+    message="rankWind",
+    reply=Reply("rankWind_Response", "json_string", STRING),
+    request=Record(
+        "rankWind",
+        (
+            Parameter(
+                "url",
+                ANY_URI,
+                note="URL of a table of an observed solar wind, or of data of a HAPI server, each "
+                "column with its unit.",
+            ),
+            replace(optional("Object", REGION, "Body of the runs."), least=1, open=True),
+            optional("StartTime", DATE_TIME, "First time of the interval; all when left out."),
+            optional("StopTime", DATE_TIME, "Time at which the interval ends."),
+            replace(
+                variable(_NAMESPACE),
+                note="Quantities to compare, such as Density Utot Btot; those of Density, Utot, "
+                "Temperature and Btot that there are when left out.",
+            ),
+            optional(
+                "Columns",
+                listed(_NAMESPACE, "Columns", STRING),
+                "Where a quantity is in the table: NAME=COLUMN, separated by blanks or commas.",
+            ),
+            optional("RunCount", POSITIVE_INTEGER, "How many runs.", fallback="10"),
+        ),
+    ),
+    note="Gives the runs whose solar wind comes nearest to the medians of an observed interval, "
+    "differences in observed spreads.",
+)
 NODE = Dialect(
     name="node",
     title="Beyond the published services",
@@ -52,7 +89,7 @@ NODE = Dialect(
     port_type="Node",
     binding="Node",
     actor="Node",
-    operations=(RANK,),
+    operations=(RANK, RANK_WIND),
 )
 
 
@@ -100,6 +137,45 @@ def rank_outputs(request: Request, context: Context) -> list[dict[str, Any]]:
         }
         for misfit in found
     ]
+
+
+def rank_winds(request: Request, context: Context) -> dict[str, Any]:
+    """Give what was observed, and the runs by how near their solar wind comes to it.
+
+    Raises what `observe` and `nearest_runs` raise.
+    """
+    values: Mapping[str, Any] = request.values
+    start, stop = (
+        None if values[name] is None else parse_time(values[name], argument=name)
+        for name in ("StartTime", "StopTime")
+    )
+    columns = columns_of(values["Columns"])
+    with context.table(values["url"], context.budget(), argument="url") as given:
+        seen = observe(given.tables, values["Variable"], (start, stop), columns, argument="url")
+    body, count = values["Object"].partition(".")[0], min(values["RunCount"], _MOST)
+    return {
+        "observed": {
+            one.name: {"median": one.median, "spread": one.spread, "count": one.count}
+            for one in seen
+        },
+        "runs": [
+            {
+                "ResourceID": run.id,
+                "NumericalOutput": run.outputs,
+                "distance": run.ranked.distance,
+                "terms": run.ranked.terms,
+                "values": run.ranked.values,
+            }
+            for run in nearest_runs(context.registry, body, seen, count)
+        ],
+    }
+
+
+# What the operations of this table do.
+METHODS: Mapping[str, Callable[[Request, Context], Any]] = {
+    RANK.name: rank_outputs,
+    RANK_WIND.name: rank_winds,
+}
 
 
 def _outputs(context: Context) -> list[Entry]:

@@ -1,17 +1,13 @@
 """Relevant runs: the solar wind of a request, and the ranked runs as the JSON that clients know."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
 
 from vo_server.errors import BadArgument
-from vo_server.model.resource import Kind, Resource
-from vo_server.model.snapshot import snapshot_id
-from vo_server.ranking import Criterion, Ranked, criterion, rank
+from vo_server.ranking import Criterion, Nearest, criterion, rank_runs
 from vo_server.registry import Registry
-from vo_server.snapshots import named_at, nearest_snapshot
 
 _PREFIX = "SW_"
 _MOST = 1000  # runs of one answer
@@ -25,12 +21,7 @@ def relevant_runs(given: Mapping[str, Any], registry: Registry) -> str:
     body = given["Object"].partition(".")[0]
     wanted = _wanted(given)
     criteria = [_criterion(name, body, values) for name, values in wanted.items()]
-    runs = [
-        _within(run, registry.children(run.id))
-        for run in registry.all(Kind.RUN)
-        if run.body is not None and run.body.name.casefold() == body.casefold()
-    ]
-    ranked = rank(runs, criteria, min(given["RunCount"], _MOST))
+    found = rank_runs(registry, body, criteria, min(given["RunCount"], _MOST))
     answer = {
         "input": {
             "Object": given["Object"],
@@ -40,7 +31,7 @@ def relevant_runs(given: Mapping[str, Any], registry: Registry) -> str:
                 for name, values in wanted.items()
             },
         },
-        "runs": [_run(found, registry.children(found.run.id)) for found in ranked],
+        "runs": [_run(run) for run in found],
     }
     return orjson.dumps(answer).decode()
 
@@ -68,37 +59,14 @@ def _criterion(name: str, body: str, values: Mapping[str, Any]) -> Criterion:
         raise BadArgument(f"{name}: {err.message}", argument=name) from err
 
 
-def _within(run: Resource, children: list[Resource]) -> Resource:
-    """Leave out of a run's wind that changes what was before or after all its snapshots."""
-    spans = [child.span for child in children if child.span is not None]
-    if not spans:
-        return run
-    first, last = min(span.start for span in spans), max(span.stop for span in spans)
-    return replace(
-        run,
-        conditions=tuple(w for w in run.conditions if w.time is None or first <= w.time <= last),
-    )
-
-
-def _id(found: Ranked, outputs: list[Resource]) -> str:
-    """Give the id of a run, at the time of a snapshot where it changes."""
-    changing = next((output for output in outputs if output.snapshots), None)
-    if found.time is None or changing is None:
-        return found.run.id
-    time = nearest_snapshot(changing, found.time).time
-    assert time is not None
-    return snapshot_id(found.run.id, time)
-
-
-def _run(found: Ranked, children: list[Resource]) -> dict[str, Any]:
-    outputs = [child for child in children if child.kind is Kind.OUTPUT]
+def _run(found: Nearest) -> dict[str, Any]:
     return {
-        "ResourceID": _id(found, outputs),
-        "ResourceName": found.run.title,
-        "NumericalOutput": [named_at(output, found.time) for output in outputs],
-        "S_diff": _text(found.distance),
-        "S_diff_n": _named(found.terms),
-        "Param_values": _named(found.values),
+        "ResourceID": found.id,
+        "ResourceName": found.ranked.run.title,
+        "NumericalOutput": list(found.outputs),
+        "S_diff": _text(found.ranked.distance),
+        "S_diff_n": _named(found.ranked.terms),
+        "Param_values": _named(found.ranked.values),
     }
 
 

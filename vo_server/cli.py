@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
     from vo_server.budget import Budget
     from vo_server.model.resource import Resource
+    from vo_server.model.table import Table
     from vo_server.model.trajectory import Trajectory
     from vo_server.registry import Registry
     from vo_server.settings import Settings
@@ -313,35 +314,44 @@ class Reader:
     def trajectory(self, given: str, name: str) -> "Trajectory":
         """Read what an argument of this name gives."""
         from vo_server.errors import BadArgument
-        from vo_server.fetch import Fetcher
         from vo_server.ports import OrbitSource
+        from vo_server.roles import trajectory
 
         if given.startswith("spase://"):
             entry = self.registry.get(given, argument=name)
             if not isinstance(entry.provider, OrbitSource):
                 raise BadArgument(f"{given} is no orbit", argument=name)
             return entry.provider.orbit(entry.resource, None)
-        if "://" in given:
-            fetcher = Fetcher(self.settings.fetch)
-            with fetcher.fetch(given, self.budget, argument=name) as fetched:
-                return self._table(fetched.stream, (fetched.name, fetched.media_type), name)
-        try:
-            with Path(given).open("rb") as stream:
-                return self._table(stream, (given,), name)
-        except OSError as err:
-            raise BadArgument(f"cannot read {given}: {err.strerror}", argument=name) from err
-
-    def _table(self, stream: BinaryIO, names: tuple[str, ...], name: str) -> "Trajectory":
-        from vo_server.context import read
-        from vo_server.roles import trajectory
-
         body = self.resource.body
-        return trajectory(
-            read(stream, names, self.budget, name),
-            body=body.name if body else "",
-            radius=body.radius if body else None,
-            argument=name,
-        )
+        with opened(given, self.settings, self.budget, name) as tables:
+            return trajectory(
+                tables,
+                body=body.name if body else "",
+                radius=body.radius if body else None,
+                argument=name,
+            )
+
+
+@contextmanager
+def opened(
+    given: str, settings: "Settings", budget: "Budget", name: str
+) -> "Iterator[Iterator[Table]]":
+    """Open the table that an argument of this name gives, a file or a URL."""
+    from vo_server import plugins
+    from vo_server.context import read
+    from vo_server.errors import BadArgument
+    from vo_server.fetch import Fetcher
+
+    if "://" in given:
+        fetcher = Fetcher(settings.fetch)
+        with fetcher.fetch(plugins.address(given), budget, argument=name) as fetched:
+            yield read(fetched.stream, (fetched.name, fetched.media_type), budget, name)
+        return
+    try:
+        with Path(given).open("rb") as stream:
+            yield read(stream, (given,), budget, name)
+    except OSError as err:
+        raise BadArgument(f"cannot read {given}: {err.strerror}", argument=name) from err
 
 
 def _keep_apart(given: str, output: Path) -> None:

@@ -42,6 +42,8 @@ _MAGIC = (
     (b"SIMPLE  =", "fits"),
     (b"PAR1", "parquet"),
     (b"# %ECSV", "ecsv"),
+    (b"#{", "hapi"),
+    (b"# {", "hapi"),
 )
 
 
@@ -144,7 +146,8 @@ class Context:
         """
         name = self.results.own(url)
         if name is None:
-            with self._fetcher.fetch(url, budget, argument=argument) as fetched:
+            address = plugins.address(url)
+            with self._fetcher.fetch(address, budget, argument=argument) as fetched:
                 form = _format(fetched.stream, (fetched.name, fetched.media_type), argument)
                 tables = form.read(fetched.stream, budget)
                 yield Given(tables, f"{form.name}:{fetched.digest}")

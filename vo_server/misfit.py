@@ -104,14 +104,13 @@ def _column(table: Table, name: str) -> tuple[NDArray[np.float64], str]:
     return values, parameter.unit
 
 
+def deviation(values: NDArray[np.float64]) -> float:
+    """Give how far numbers (n,), none of them NaN, lie apart: by medians, else their deviation."""
+    by_medians = _NORMAL * np.median(np.abs(values - np.median(values)))
+    return float(by_medians if by_medians > 0.0 else np.std(values))
+
+
 def _spread(values: NDArray[np.float64]) -> float:
-    """Give how far numbers lie apart: by medians, else deviation, else size, else 1."""
+    """Give how far numbers lie apart, where they do not their size, else 1."""
     known = values[np.isfinite(values)]
-    middle = np.median(known)
-    candidates = (
-        _NORMAL * np.median(np.abs(known - middle)),
-        np.std(known),
-        np.abs(middle),
-        1.0,
-    )
-    return float(next(spread for spread in candidates if spread > 0.0))
+    return deviation(known) or float(np.abs(np.median(known))) or 1.0

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from vo_server.errors import BadArgument
 from vo_server.model.run import explain
-from vo_server.ports import Format
+from vo_server.ports import AddressedFormat, Format
 
 GROUPS = (
     "vo_server.providers",
@@ -62,6 +62,14 @@ def formats() -> dict[str, Format]:
     """Give every installed table format by name."""
     group = "vo_server.formats"
     return {name: cast(Format, load(group, name)()) for name in installed(group)}
+
+
+def address(url: str) -> str:
+    """Give the URL to fetch for a table, in the form that its service's format needs."""
+    for known in formats().values():
+        if isinstance(known, AddressedFormat):
+            url = known.address(url)
+    return url
 
 
 def format_named(name: str) -> Format:

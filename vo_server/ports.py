@@ -198,6 +198,15 @@ class Format(Protocol):
         ...
 
 
+@runtime_checkable
+class AddressedFormat(Protocol):
+    """A format that a service gives only under a certain form of its URLs."""
+
+    def address(self, url: str) -> str:
+        """Give the URL to fetch in place of one; those of other services as they are."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """One service of a front, for people and registries: what it is and where.

@@ -2,13 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from vo_server.errors import BadArgument
 from vo_server.expression import Expression, parse
-from vo_server.model.resource import Conditions, Resource
+from vo_server.model.resource import Conditions, Kind, Resource
+from vo_server.model.snapshot import snapshot_id
+from vo_server.model.space import Frame
+from vo_server.registry import Registry
+from vo_server.snapshots import named_at, nearest_snapshot
 
 # Typical values by body and quantity: density 1/m3, temperature K, speed m/s, magnetic field T.
 # Slavin & Holzer (1981), J. Geophys. Res. 86, 11401, as FMI's service takes them for scales.
@@ -53,6 +58,15 @@ class Ranked:
     distance: float
     terms: dict[str, float]
     values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """A run among others: its id and those of its outputs, at a time where they change."""
+
+    ranked: Ranked
+    id: str
+    outputs: tuple[str, ...]
 
 
 def default_scale(name: str, body: str) -> float | None:
@@ -114,6 +128,51 @@ def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) ->
                 found.append(Ranked(run, wind.time, distance, terms, values))
     found.sort(key=lambda ranked: (ranked.distance, ranked.run.id, str(ranked.time)))
     return found[:count]
+
+
+def rank_runs(
+    registry: Registry,
+    body: str,
+    criteria: Sequence[Criterion],
+    count: int,
+    frames: AbstractSet[Frame] = frozenset(),
+) -> list[Nearest]:
+    """Give the nearest of the runs around a body that are served; see `rank`.
+
+    frames: in which runs may be, any where none is given.
+    """
+    children = {
+        run.id: registry.children(run.id)
+        for run in registry.all(Kind.RUN)
+        if run.body is not None
+        and run.body.name.casefold() == body.casefold()
+        and (not frames or run.frame in frames)
+    }
+    runs = [_within(registry.get(id).resource, outputs) for id, outputs in children.items()]
+    return [_nearest(found, children[found.run.id]) for found in rank(runs, criteria, count)]
+
+
+def _within(run: Resource, outputs: Sequence[Resource]) -> Resource:
+    """Leave out of a run's wind that changes what was before or after all its snapshots."""
+    spans = [output.span for output in outputs if output.span is not None]
+    if not spans:
+        return run
+    first, last = min(span.start for span in spans), max(span.stop for span in spans)
+    return replace(
+        run,
+        conditions=tuple(w for w in run.conditions if w.time is None or first <= w.time <= last),
+    )
+
+
+def _nearest(found: Ranked, children: Sequence[Resource]) -> Nearest:
+    """Name a run and its outputs, by the snapshots nearest to its time."""
+    outputs = [child for child in children if child.kind is Kind.OUTPUT]
+    id, changing = found.run.id, next((output for output in outputs if output.snapshots), None)
+    if found.time is not None and changing is not None:
+        time = nearest_snapshot(changing, found.time).time
+        assert time is not None
+        id = snapshot_id(id, time)
+    return Nearest(found, id, tuple(named_at(output, found.time) for output in outputs))
 
 
 def known_values(conditions: Conditions) -> dict[str, float]:

@@ -308,6 +308,16 @@ def _frame(header: Header, axes: tuple[int, int, int], argument: str) -> Frame |
     return Frame(names[0]) if names else None
 
 
+def stated_frame(header: Header) -> Frame | None:
+    """Give the frame that a table states for itself by a constant, None where it states none."""
+    stated = {
+        str(constant.value).strip().upper()
+        for constant in header.constants
+        if _primary(constant.parameter.ucd) == "pos.frame"
+    }
+    return Frame(stated.pop()) if len(stated) == 1 else None
+
+
 def _words(pattern: re.Pattern[str], text: str) -> list[str]:
     """Give the frames that a pattern finds in a text."""
     return [word for word in pattern.findall(text) if word.upper() not in _NO_FRAMES]

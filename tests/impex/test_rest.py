@@ -196,6 +196,36 @@ def test_rank(client: TestClient, points: str) -> None:
     assert got.json() == answer.json()
 
 
+_WIND = [
+    {"name": "Np", "data": [4, 5, 6, 500], "unit": "cm-3"},
+    {"name": "Utot", "data": [400, 410, 420, 430], "unit": "km/s"},
+    {"name": "Time", "data": [f"2012-01-31T{hour}:00:00Z" for hour in (10, 11, 12, 13)]},
+]
+
+
+def test_rank_by_an_observed_wind(client: TestClient) -> None:
+    wind = client.post("/impex/rest/fmi/getVOTableURL", json={"Fields": _WIND}).json()["result"]
+    given = {"url": wind, "Object": "Mars", "Columns": "Density=Np", "StopTime": "2012-01-31T13:00"}
+    answer = client.get("/impex/rest/node/rankWind", params=given)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["result"]
+    assert found["observed"]["Density"] == {
+        "median": pytest.approx(5e6), "spread": pytest.approx(1.4826e6), "count": 3
+    }  # fmt: skip
+    assert found["observed"]["Utot"]["median"] == pytest.approx(4.1e5)
+    assert found["runs"] == []  # the dipole tells no wind
+    for changes, words in (
+        ({"Columns": "Density"}, "NAME=COLUMN"),
+        ({"StartTime": "soon"}, "StartTime"),
+        ({"url": "http://127.0.0.1:1/hapi/data?id=a"}, "url"),
+        ({"Variable": "Temperature"}, "no 'Temperature'"),
+        ({"RunCount": "0"}, "RunCount"),
+    ):
+        refused = client.get("/impex/rest/node/rankWind", params={**given, **changes})
+        assert refused.status_code in (400, 502)
+        assert words in refused.text
+
+
 @pytest.mark.parametrize(
     ("changes", "status", "words"),
     [

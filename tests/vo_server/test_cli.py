@@ -151,6 +151,23 @@ def test_rank(folder: Path, shared: Path) -> None:
     assert done.stderr == "vo-server: no output has Nothing\n"
 
 
+def test_rank_by_an_observed_wind(folder: Path) -> None:
+    table = "Time,Np [cm-3],Utot [km/s]\n" + "".join(
+        f"2012-01-31T{hour:02}:00:00Z,{2.0 + 0.1 * hour},{450 + hour}\n" for hour in range(24)
+    )
+    (folder / "wind.csv").write_text(table)
+    asked = ["rank-wind", "wind.csv", "--body", "Mars", "--column", "Density=Np"]
+    done = _run(folder, *asked, "--stop", "2012-01-31T11:00")
+    assert done.returncode == 0, done.stderr
+    assert "Density: 2.5e+06 +- 4.45e+05 of 11 values" in done.stderr
+    place, run, distance = done.stdout.splitlines()[0].split()
+    assert (place, run.split("/")[3]) == ("1", "SimulationRun")
+    assert float(distance) > 0.0
+    done = _run(folder, *asked, "--variable", "Bx")
+    assert done.returncode == 1
+    assert "OBSERVED has no 'Bx'; it has Time, Np, Utot" in done.stderr
+
+
 def test_a_cut_is_a_grid_of_points_on_the_plane(folder: Path) -> None:
     plane = ["--point", "0 km,0 km,1000 km", "--normal", "0,0,1", "--resolution", "2000 km"]
     done = _run(folder, "cut", _RESOURCE, *plane, "--variable", "Btot", "-o", "cut.csv")
