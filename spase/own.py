@@ -45,8 +45,8 @@ def told_by(context: Context) -> Iterator[Record | Finding]:
 
 
 def newest(resources: Iterable[Resource]) -> np.datetime64:
-    """Give when the newest of some resources was published."""
-    dates = (released(resource) for resource in resources)
+    """Give when the newest simulation of some resources was published."""
+    dates = (released(resource) for resource in resources if resource.series is None)
     return max((date for date in dates if date is not None), default=_START)
 
 
