@@ -11,7 +11,7 @@ from impex.message import Request
 from schemas.impex import REGION
 from schemas.simple_type import ANY_URI, DATE_TIME, POSITIVE_INTEGER, STRING
 from vo_server.context import Context
-from vo_server.errors import UnknownResource
+from vo_server.errors import BadArgument, UnknownResource, excerpt
 from vo_server.misfit import Misfit, misfits, ranked
 from vo_server.model.resource import Kind
 from vo_server.model.time import parse_time
@@ -22,7 +22,7 @@ from vo_server.wind import columns_of, nearest_runs, observe
 from votable.write import write
 
 _NAMESPACE = "urn:vo-server"
-_MOST = 1000  # runs of one answer
+_MOST, _DIGITS = 1000, 10  # runs of one answer, digits of a number of them
 
 RANK = Operation(
     name="rank",
@@ -146,13 +146,13 @@ def rank_winds(request: Request, context: Context) -> dict[str, Any]:
     """
     values: Mapping[str, Any] = request.values
     start, stop = (
-        None if values[name] is None else parse_time(values[name], argument=name)
+        parse_time(values[name], argument=name) if values.get(name) else None
         for name in ("StartTime", "StopTime")
     )
-    columns = columns_of(values["Columns"])
+    columns = columns_of(values.get("Columns") or ())
     with context.table(values["url"], context.budget(), argument="url") as given:
         seen = observe(given.tables, values["Variable"], (start, stop), columns, argument="url")
-    body, count = values["Object"].partition(".")[0], min(values["RunCount"], _MOST)
+    body, count = values["Object"].partition(".")[0], _count(str(values["RunCount"]))
     return {
         "observed": {
             one.name: {"median": one.median, "spread": one.spread, "count": one.count}
@@ -169,6 +169,13 @@ def rank_winds(request: Request, context: Context) -> dict[str, Any]:
             for run in nearest_runs(context.registry, body, seen, count)
         ],
     }
+
+
+def _count(text: str) -> int:
+    """Read how many runs are wanted."""
+    if not (text.isdecimal() and 0 < len(text) < _DIGITS and int(text) > 0):
+        raise BadArgument(f"RunCount {excerpt(text)} is no number of runs", argument="RunCount")
+    return min(int(text), _MOST)
 
 
 # What the operations of this table do.

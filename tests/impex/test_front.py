@@ -205,6 +205,7 @@ def test_dialects_are_chosen_by_name(context: Context) -> None:
         "/fmi.wsdl",
         "/rest/fmi/{operation}",
         "/rest/node/rank",
+        "/rest/node/rankWind",
         "/tree.xml",
         "/configuration.xml",
         "/openapi.json",
