@@ -170,4 +170,4 @@ def test_rest(mars_node: "MarsNode") -> None:
     answer = json.loads(mars_node.get(f"{mars_node.url}/impex/rest/latmos/isAlive"))
     assert answer == {"result": True}
     told = json.loads(mars_node.get(f"{mars_node.url}/impex/openapi.json"))
-    assert len(told["paths"]) == 21
+    assert len(told["paths"]) == 22
