@@ -63,11 +63,7 @@ class HapiOrbit:
         limits = {name: getattr(options, name) for name in RelayLimits.model_fields}
         one = glob.escape(options.dataset)
         self._relay = HapiRelay(RelayOptions(**limits, datasets=(one,), most=1), site)
-        self._id = (
-            options.id or f"spase://{site.authority}/NumericalData/{options.spacecraft}/Orbit"
-        )
-        if not self._id.startswith(f"spase://{site.authority}/"):
-            raise BadArgument(f"id must start with spase://{site.authority}/", argument="id")
+        self._id = site.orbit_id(options.spacecraft, options.id)
         radius = options.body_radius
         self._radius = None if radius is None else quantity(radius, "m", argument="body_radius")
         self._refused: tuple[Refused, ...] = ()

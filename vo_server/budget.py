@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from vo_server.errors import Stopping, TooMuch
@@ -33,6 +34,22 @@ class Budget:
             raise Stopping("the node is shutting down; try again later")
         if self.remaining() <= 0.0:
             raise TooMuch(f"the request took longer than this node's limit of {self.seconds:g} s")
+
+    def payer(self, what: str, seeds: str) -> Callable[[int], None]:
+        """Give what is to be called while lines or tracks grow, with the number of their points.
+
+        It raises what `spend` raises, and TooMuch beyond `points`; seeds: what they start from.
+        """
+
+        def pay(points: int) -> None:
+            if points > self.points:
+                raise TooMuch(
+                    f"the {what} have more than {self.points} points, this node's limit a "
+                    f"request; ask for fewer steps or {seeds}"
+                )
+            self.spend()
+
+        return pay
 
     def allow(self, what: str, count: int, *, argument: str | None = None) -> None:
         """Raise TooMuch when `count` of 'points', 'lines', 'steps' or 'bytes' is over its limit."""

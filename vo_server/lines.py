@@ -1,6 +1,6 @@
 """Lines: field and flow lines of an output traced from seeds, as a stream of table blocks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from interpolation.ends import Connectivity, EndReason, connectivity
 from interpolation.streamline import Lines, TraceLimits, Vector, trace
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
+from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import LineRequest
 from vo_server.model.resource import Resource
@@ -60,9 +60,15 @@ def follow(
         limits = _limits(request, resource)
         vector = _Vector(field, names)
         domain = (field.domain.lower, field.domain.upper)
+        spend = budget.payer("lines", "seeds")
         sides = {
             side: trace(
-                vector.followed(), points, limits, side, domain=domain, spend=_payer(budget)
+                vector.followed(),
+                points,
+                limits,
+                side,
+                domain=domain,
+                spend=budget.payer("lines", "seeds"),
             )
             for side in _SIDES[request.direction]
         }
@@ -97,20 +103,6 @@ class _Vector:
         """Give components and length at points (n, 3)."""
         values = self.field.sample(points, self.names, "linear")[0]
         return (*values, np.sqrt(np.sum(values**2, axis=0)))
-
-
-def _payer(budget: Budget) -> Callable[[int], None]:
-    """Give what is to be called while lines grow, with the number of their points so far."""
-
-    def pay(points: int) -> None:
-        if points > budget.points:
-            raise TooMuch(
-                f"the lines have more than {budget.points} points, this node's limit a "
-                "request; ask for fewer steps or seeds"
-            )
-        budget.spend()
-
-    return pay
 
 
 def _limits(request: LineRequest, resource: Resource) -> TraceLimits:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from interpolation.streamline import Vector
 from vo_server.budget import Budget
-from vo_server.errors import Refusal
+from vo_server.errors import BadArgument, Refusal
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method, SeriesRequest
 from vo_server.model.resource import Kind, Refused, Resource
@@ -90,6 +90,14 @@ class Site:
     def unmatched(self, pattern: str) -> Refused:
         """Say that no file matches a pattern."""
         return Refused(pattern, f"no file matches this pattern below {self.folder}")
+
+    def orbit_id(self, spacecraft: str, given: str | None) -> str:
+        """Give the id of an orbit, made where none is given; raises BadArgument for another's."""
+        own = f"spase://{self.authority}/"
+        id = given or f"{own}NumericalData/{spacecraft}/Orbit"
+        if not id.startswith(own):
+            raise BadArgument(f"id must start with {own}", argument="id")
+        return id
 
     def match(self, pattern: str) -> list[Path]:
         """Give the files that match a pattern relative to the folder, sorted."""

@@ -1,6 +1,6 @@
 """Tracks: charged particles followed through the fields of an output, as table blocks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from interpolation.ends import EndReason
 from interpolation.particles import Forces, Particles, PushLimits, Tracks, push
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, TooMuch, UnknownParameter, WrongFrame
+from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
 from vo_server.frames import transform
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import TrackRequest
@@ -135,7 +135,7 @@ def _pushed(
         )
     except ValueError as err:
         raise BadArgument(f"{argument}: {err}", argument=argument) from err
-    return push(forces, particles, limits, domain=domain, spend=_payer(budget))
+    return push(forces, particles, limits, domain=domain, spend=budget.payer("tracks", "particles"))
 
 
 def _steps(request: TrackRequest, forces: Forces) -> NDArray[np.float64]:
@@ -164,20 +164,6 @@ def _steps(request: TrackRequest, forces: Forces) -> NDArray[np.float64]:
     steps = np.fmin(turn, cross)
     # What neither moves nor turns, or starts where nothing is, goes nowhere in any time.
     return np.where(np.isfinite(steps) & (steps > 0.0), steps, 1.0)
-
-
-def _payer(budget: Budget) -> Callable[[int], None]:
-    """Give what is to be called while tracks grow, with the number of their points so far."""
-
-    def pay(points: int) -> None:
-        if points > budget.points:
-            raise TooMuch(
-                f"the tracks have more than {budget.points} points, this node's limit a request; "
-                "ask for fewer steps or particles"
-            )
-        budget.spend()
-
-    return pay
 
 
 def _header(

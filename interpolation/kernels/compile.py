@@ -6,7 +6,6 @@ from typing import Any
 import numba
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core.typing import signature
 from numba.extending import intrinsic
 
 # No fast mathematics and no fused multiply-add: every operation rounds as NumPy's does.
@@ -47,16 +46,6 @@ GRID = types.Tuple(
 def array(dtype: types.Type, dimensions: int, *, writeable: bool = False) -> types.Array:
     """Give the type of a contiguous array."""
     return types.Array(dtype, dimensions, "C", readonly=not writeable)
-
-
-@intrinsic
-def pointer(typing_context: Any, address: Any, like: Any) -> Any:
-    """Give an address as a pointer to numbers of the type of the number `like`."""
-
-    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(sig.return_type))
-
-    return signature(types.CPointer(like), types.uint64, like), code
 
 
 @intrinsic

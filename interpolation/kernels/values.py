@@ -175,7 +175,7 @@ def _fill(
     done = 0
     if not nearest:
         _weigh(fraction, at, size, weights)
-        if soon > 0 and side_by_side:
+        if soon > 0 and side_by_side and len(addresses) >= 4:
             done = _linear_fours(
                 addresses[0], like, (begins, count), corners, weights, result, start
             )

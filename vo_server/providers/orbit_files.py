@@ -50,11 +50,7 @@ class OrbitFiles:
     def __init__(self, options: OrbitOptions, site: Site) -> None:
         self._options = options
         self._site = site
-        self._id = (
-            options.id or f"spase://{site.authority}/NumericalData/{options.spacecraft}/Orbit"
-        )
-        if not self._id.startswith(f"spase://{site.authority}/"):
-            raise BadArgument(f"id must start with spase://{site.authority}/", argument="id")
+        self._id = site.orbit_id(options.spacecraft, options.id)
         radius = options.body_radius
         self._radius = None if radius is None else quantity(radius, "m", argument="body_radius")
         self._version: str | None = None

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, BadFile, Refusal, TooMuch, WrongFrame
+from vo_server.errors import BadFile, Refusal, TooMuch, WrongFrame
 from vo_server.model.resource import Kind, Refused, Resource
 from vo_server.model.run import BodyName, Duration, Identifier, Length, Name, Time
 from vo_server.model.space import Body, Frame, Points
@@ -73,11 +73,7 @@ class SpiceOrbits:
     def __init__(self, options: SpiceOptions, site: Site) -> None:
         self._options = options
         self._site = site
-        self._id = (
-            options.id or f"spase://{site.authority}/NumericalData/{options.spacecraft}/Orbit"
-        )
-        if not self._id.startswith(f"spase://{site.authority}/"):
-            raise BadArgument(f"id must start with spase://{site.authority}/", argument="id")
+        self._id = site.orbit_id(options.spacecraft, options.id)
         self._target = options.target or options.spacecraft
         self._center = options.center or options.body
         self._frame = Frame(options.frame)
