@@ -62,14 +62,7 @@ def follow(
         domain = (field.domain.lower, field.domain.upper)
         spend = budget.payer("lines", "seeds")
         sides = {
-            side: trace(
-                vector.followed(),
-                points,
-                limits,
-                side,
-                domain=domain,
-                spend=budget.payer("lines", "seeds"),
-            )
+            side: trace(vector.followed(), points, limits, side, domain=domain, spend=spend)
             for side in _SIDES[request.direction]
         }
         header = _header(request, limits, field, names, sides)
