@@ -12,6 +12,8 @@ from interpolation.locate import MAX_PERIODS
 BLOCK = 512
 # Points that a path stays in a cell, on average; points of which fewer do lie anywhere.
 SCATTERED = 4
+# Points of a block of which the way tells how many cells they cross.
+_LOOK = 64
 
 F8 = types.float64
 I8 = types.int64
@@ -60,16 +62,15 @@ def cell(x: float, nodes: int, count: int, buckets: int, size: int, scale: float
 
 @called
 def find(
-    points: Any, start: int, size: int, grid: Any, memory: Any, runs: Any, plan: Any, at: int
+    points: Any, start: int, size: int, grid: Any, memory: Any, runs: Any, inside: Any, bad: Any
 ) -> int:
-    """Locate points start:start + size, filling a plan from `at` on; gives how many runs there are.
+    """Locate points start:start + size; gives how many runs there are.
 
-    memory: see `find_memory`; runs: see `runs_room`; plan: fraction, inside and bad of
+    memory: see `find_memory`; runs: see `runs_room`; inside, bad: a value for each of them, as in
     `interpolation.locate.Plan`. Points outside the domain have cell and fraction 0.
     """
     nodes, counts, periodic = grid[0], grid[1], grid[5]
     place = runs[2]
-    inside, bad = plan[1][at : at + size], plan[2][at : at + size]
     lowest = (load(nodes[0], 0, 0.0), load(nodes[1], 0, 0.0), load(nodes[2], 0, 0.0))
     highest = (
         load(nodes[0], counts[0] - 1, 0.0),
@@ -93,118 +94,121 @@ def find(
         )  # fmt: skip
         inside[k] = within
         outside += not within
-    bad[:] = False
+    bad[:size] = False
     for k in range(size if outside > 0 else 0):
         x, y, z = given[k, 0], given[k, 1], given[k, 2]
         bad[k] = not (np.isfinite(x) and np.isfinite(y) and np.isfinite(z))
-    if memory[2][0]:
-        return _each(size, grid, memory, runs, plan, at)
-    return _follow(size, grid, memory, runs, plan, at)
+        if not inside[k]:
+            place[0, k], place[1, k], place[2, k] = lowest
+    few = min(size, _LOOK)
+    crossed = 0.0
+    for axis in range(3):
+        way = 0.0
+        for k in range(1, few):
+            way += abs(place[axis, k] - place[axis, k - 1])
+        crossed += way / (highest[axis] - lowest[axis]) * np.float64(counts[axis] - 1)
+    if crossed * SCATTERED > few:
+        return _each(size, grid, runs)
+    return _follow(size, grid, memory, runs)
 
 
 @called
-def _each(size: int, grid: Any, memory: Any, runs: Any, plan: Any, at: int) -> int:
+def _each(size: int, grid: Any, runs: Any) -> int:
     """Find the cell of every point; each is a run."""
     nodes, counts, buckets, sizes, scale, _, _ = grid
-    begins, cells, place = runs
-    fraction, inside, _ = plan
+    begins, cells, place, low, span = runs
     for axis in range(3):
-        first = load(nodes[axis], 0, 0.0)
         for k in range(size):
-            x = place[axis, k] if inside[at + k] else first
-            i = np.int64(
-                cell(x, nodes[axis], counts[axis], buckets[axis], sizes[axis], scale[axis])
-            )
-            low = load(nodes[axis], i, 0.0)
+            x, address = place[axis, k], nodes[axis]
+            i = np.int64(cell(x, address, counts[axis], buckets[axis], sizes[axis], scale[axis]))
             cells[axis, k] = i
-            fraction[axis, at + k] = (x - low) / (load(nodes[axis], i + 1, 0.0) - low)
-    changes = 0
-    for k in range(size):
+            low[axis, k] = load(address, i, 0.0)
+            span[axis, k] = load(address, i + 1, 0.0) - low[axis, k]
+    for k in range(size + 1):
         begins[k] = k
-        changes += k > 0 and (
-            cells[0, k] != cells[0, k - 1]
-            or cells[1, k] != cells[1, k - 1]
-            or cells[2, k] != cells[2, k - 1]
-        )
-    begins[size] = size
-    memory[2][0] = changes * SCATTERED > size
     return size
 
 
 @called
-def _follow(size: int, grid: Any, memory: Any, runs: Any, plan: Any, at: int) -> int:
+def _follow(size: int, grid: Any, memory: Any, runs: Any) -> int:
     """Find runs of points in one cell, beginning with the cell of the last point before."""
     nodes, counts, buckets, sizes, scale, _, _ = grid
-    begins, cells, place = runs
-    fraction, inside, _ = plan
-    last, ends, scattered = memory
+    begins, cells, place, low, span = runs
+    last, ends = memory
     i, j, m = last[0], last[1], last[2]
     low_x, low_y, low_z = ends[0], ends[1], ends[2]
     high_x, high_y, high_z = ends[3], ends[4], ends[5]
     count = 0
-    one, first, end = np.uint64(1), np.uint64(at), np.uint64(size)
+    one, end = np.uint64(1), np.uint64(size)
     k = np.uint64(0)
     while k < end:
         begins[count] = k
+        x, y, z = place[0, k], place[1, k], place[2, k]
+        if not (low_x <= x < high_x):
+            i = np.int64(cell(x, nodes[0], counts[0], buckets[0], sizes[0], scale[0]))
+            low_x, high_x = load(nodes[0], i, 0.0), load(nodes[0], i + 1, 0.0)
+        if not (low_y <= y < high_y):
+            j = np.int64(cell(y, nodes[1], counts[1], buckets[1], sizes[1], scale[1]))
+            low_y, high_y = load(nodes[1], j, 0.0), load(nodes[1], j + 1, 0.0)
+        if not (low_z <= z < high_z):
+            m = np.int64(cell(z, nodes[2], counts[2], buckets[2], sizes[2], scale[2]))
+            low_z, high_z = load(nodes[2], m, 0.0), load(nodes[2], m + 1, 0.0)
         n = k + one
-        if inside[first + k]:
-            x, y, z = place[0, k], place[1, k], place[2, k]
-            if not (low_x <= x < high_x):
-                i = np.int64(cell(x, nodes[0], counts[0], buckets[0], sizes[0], scale[0]))
-                low_x, high_x = load(nodes[0], i, 0.0), load(nodes[0], i + 1, 0.0)
-            if not (low_y <= y < high_y):
-                j = np.int64(cell(y, nodes[1], counts[1], buckets[1], sizes[1], scale[1]))
-                low_y, high_y = load(nodes[1], j, 0.0), load(nodes[1], j + 1, 0.0)
-            if not (low_z <= z < high_z):
-                m = np.int64(cell(z, nodes[2], counts[2], buckets[2], sizes[2], scale[2]))
-                low_z, high_z = load(nodes[2], m, 0.0), load(nodes[2], m + 1, 0.0)
-            cells[0, count], cells[1, count], cells[2, count] = i, j, m
-            while (
-                n < end
-                and (low_x <= place[0, n]) & (place[0, n] < high_x)
-                & (low_y <= place[1, n]) & (place[1, n] < high_y)
-                & (low_z <= place[2, n]) & (place[2, n] < high_z)
-            ):  # fmt: skip
-                n += one
-            for q in range(k, n):
-                fraction[0, first + q] = (place[0, q] - low_x) / (high_x - low_x)
-            for q in range(k, n):
-                fraction[1, first + q] = (place[1, q] - low_y) / (high_y - low_y)
-            for q in range(k, n):
-                fraction[2, first + q] = (place[2, q] - low_z) / (high_z - low_z)
-        else:
-            cells[0, count] = cells[1, count] = cells[2, count] = 0
-            while n < end and not inside[first + n]:
-                n += one
-            for axis in range(3):
-                fraction[axis, first + k : first + n] = 0.0
+        while (
+            n < end
+            and (low_x <= place[0, n]) & (place[0, n] < high_x)
+            & (low_y <= place[1, n]) & (place[1, n] < high_y)
+            & (low_z <= place[2, n]) & (place[2, n] < high_z)
+        ):  # fmt: skip
+            n += one
+        cells[0, count], cells[1, count], cells[2, count] = i, j, m
+        low[0, count], low[1, count], low[2, count] = low_x, low_y, low_z
+        span[0, count], span[1, count] = high_x - low_x, high_y - low_y
+        span[2, count] = high_z - low_z
         count += 1
         k = n
     begins[count] = end
     last[0], last[1], last[2] = i, j, m
     ends[0], ends[1], ends[2] = low_x, low_y, low_z
     ends[3], ends[4], ends[5] = high_x, high_y, high_z
-    scattered[0] = count * SCATTERED > size
     return count
 
 
 @called
 def find_memory() -> Any:
-    """Give what `find` remembers before the first point.
-
-    It is a cell that holds none, its lower and upper ends, and whether points lie anywhere.
-    """
-    return np.zeros(3, dtype=np.int64), np.full(6, np.inf), np.zeros(1, dtype=np.bool_)
+    """Give what `find` remembers before the first point: a cell that holds none, and its ends."""
+    return np.zeros(3, dtype=np.int64), np.full(6, np.inf)
 
 
 @called
 def runs_room() -> Any:
-    """Give room for the runs of a block: where each begins, the cell of each, and places."""
+    """Give room for the runs of a block.
+
+    They are where each begins, the cell of each, the places of the points, and the lower end and
+    the width of each cell.
+    """
     return (
         np.empty(BLOCK + 1, dtype=np.int64),
         np.empty((3, BLOCK), dtype=np.int64),
         np.empty((3, BLOCK)),
+        np.empty((3, BLOCK)),
+        np.empty((3, BLOCK)),
     )
+
+
+@called
+def divide(runs: Any, count: int) -> None:
+    """Turn the places of points into how far each is along its cell."""
+    begins, _, place, low, span = runs
+    for axis in range(3):
+        if count == begins[count]:  # a point each: one loop for all
+            for k in range(np.uint64(count)):
+                place[axis, k] = (place[axis, k] - low[axis, k]) / span[axis, k]
+            continue
+        for run in range(count):
+            start, wide = low[axis, run], span[axis, run]
+            for k in range(np.uint64(begins[run]), np.uint64(begins[run + 1])):
+                place[axis, k] = (place[axis, k] - start) / wide
 
 
 @kernel(
@@ -222,11 +226,12 @@ def runs_room() -> Any:
 def locate(points: Any, grid: Any, index: Any, fraction: Any, inside: Any, bad: Any) -> None:
     """Fill a plan; see `interpolation.locate.locate`."""
     memory, runs = find_memory(), runs_room()
-    begins, cells, _ = runs
-    plan = (fraction, inside, bad)
+    begins, cells, place, _, _ = runs
     for start in range(0, len(points), BLOCK):
         size = min(BLOCK, len(points) - start)
-        count = find(points, start, size, grid, memory, runs, plan, start)
+        count = find(points, start, size, grid, memory, runs, inside[start:], bad[start:])
+        divide(runs, count)
+        fraction[:, start : start + size] = place[:, :size]
         for run in range(count):
             for axis in range(3):
                 index[axis, start + begins[run] : start + begins[run + 1]] = cells[axis, run]

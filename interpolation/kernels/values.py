@@ -5,7 +5,17 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from interpolation.kernels.cells import B1, BLOCK, F8, I8, SCATTERED, find, find_memory, runs_room
+from interpolation.kernels.cells import (
+    B1,
+    BLOCK,
+    F8,
+    I8,
+    SCATTERED,
+    divide,
+    find,
+    find_memory,
+    runs_room,
+)
 from interpolation.kernels.compile import (
     GRID,
     array,
@@ -31,7 +41,7 @@ BAD_INPUT = int(Status.BAD_INPUT)
 @called
 def _runs(index: Any, start: int, size: int, runs: Any) -> int:
     """Find the runs of points start:start + size of a plan; gives how many there are."""
-    begins, cells, _ = runs
+    begins, cells = runs[0], runs[1]
     count = 0
     i = j = m = np.int64(-1)
     for k in range(size):
@@ -43,6 +53,17 @@ def _runs(index: Any, start: int, size: int, runs: Any) -> int:
             count += 1
     begins[count] = size
     return count
+
+
+@called
+def _places(fraction: Any, start: int, size: int, runs: Any, count: int) -> None:
+    """Give the places of points of a plan, each in a cell from 0 to 1."""
+    place, low, span = runs[2], runs[3], runs[4]
+    for axis in range(3):
+        for k in range(size):
+            place[axis, k] = fraction[axis, start + k]
+        for run in range(count):
+            low[axis, run], span[axis, run] = 0.0, 1.0
 
 
 @called
@@ -61,18 +82,22 @@ def _corners(cells: Any, count: int, line: Any, wraps: Any, corners: Any) -> Non
         corners[run, 6], corners[run, 7] = at + dx + dy, at + dx + dy + dz
 
 
+@inlined
+def _shares(x: float, y: float, z: float) -> Any:
+    """Give the weights of the corners, of how far a point is along its cell."""
+    u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
+    uv, uy, xv, xy = u * v, u * y, x * v, x * y
+    return uv * w, uv * z, uy * w, uy * z, xv * w, xv * z, xy * w, xy * z
+
+
 @called
-def _weigh(fraction: Any, at: int, size: int, weights: Any) -> None:
+def _weigh(fraction: Any, size: int, weights: Any) -> None:
     """Give the weights (8, size) of the corners."""
     for k in range(np.uint64(size)):
-        here = np.uint64(at) + k
-        x, y, z = fraction[0, here], fraction[1, here], fraction[2, here]
-        u, v, w = 1.0 - x, 1.0 - y, 1.0 - z
-        uv, uy, xv, xy = u * v, u * y, x * v, x * y
-        weights[0, k], weights[1, k] = uv * w, uv * z
-        weights[2, k], weights[3, k] = uy * w, uy * z
-        weights[4, k], weights[5, k] = xv * w, xv * z
-        weights[6, k], weights[7, k] = xy * w, xy * z
+        (
+            weights[0, k], weights[1, k], weights[2, k], weights[3, k],
+            weights[4, k], weights[5, k], weights[6, k], weights[7, k],
+        ) = _shares(fraction[0, k], fraction[1, k], fraction[2, k])  # fmt: skip
 
 
 @inlined
@@ -82,40 +107,92 @@ def _ask(address: int, like: Any, corners: Any, run: int) -> None:
         prefetch(address, corners[run, corner], like)
 
 
+@inlined
+def _nodes(address: int, like: Any, corners: Any, run: int) -> Any:
+    """Read the corners of a cell."""
+    return (
+        np.float64(load(address, corners[run, 0], like)),
+        np.float64(load(address, corners[run, 1], like)),
+        np.float64(load(address, corners[run, 2], like)),
+        np.float64(load(address, corners[run, 3], like)),
+        np.float64(load(address, corners[run, 4], like)),
+        np.float64(load(address, corners[run, 5], like)),
+        np.float64(load(address, corners[run, 6], like)),
+        np.float64(load(address, corners[run, 7], like)),
+    )
+
+
+@inlined
+def _sum(nodes: Any, shares: Any) -> float:
+    """Add the corners up in SciPy's order, from zero."""
+    return (
+        0.0 + nodes[0] * shares[0] + nodes[1] * shares[1] + nodes[2] * shares[2]
+        + nodes[3] * shares[3] + nodes[4] * shares[4] + nodes[5] * shares[5]
+        + nodes[6] * shares[6] + nodes[7] * shares[7]
+    )  # fmt: skip
+
+
+@inlined
+def _weights_of(weights: Any, k: int) -> Any:
+    return (
+        weights[0, k], weights[1, k], weights[2, k], weights[3, k],
+        weights[4, k], weights[5, k], weights[6, k], weights[7, k],
+    )  # fmt: skip
+
+
 @called
 def _linear(
-    address: int, like: Any, runs: Any, corners: Any, weights: Any, soon: int, row: Any
+    address: int,
+    like: Any,
+    begins: Any,
+    count: int,
+    corners: Any,
+    weights: Any,
+    soon: int,
+    row: Any,
 ) -> None:
-    """Interpolate one variable, adding the corners up in SciPy's order, from zero.
+    """Interpolate one variable.
 
     soon: how many runs ahead the memory is asked for; 0 where it was asked before.
     """
-    begins, count = runs
+    if count == begins[count]:  # a point each
+        for k in range(np.uint64(count)):
+            if soon > 0 and k + soon < count:
+                _ask(address, like, corners, k + soon)
+            row[k] = _sum(_nodes(address, like, corners, k), _weights_of(weights, k))
+        return
     for run in range(count):
         if soon > 0 and run + soon < count:
             _ask(address, like, corners, run + soon)
-        a = np.float64(load(address, corners[run, 0], like))
-        b = np.float64(load(address, corners[run, 1], like))
-        c = np.float64(load(address, corners[run, 2], like))
-        d = np.float64(load(address, corners[run, 3], like))
-        e = np.float64(load(address, corners[run, 4], like))
-        f = np.float64(load(address, corners[run, 5], like))
-        g = np.float64(load(address, corners[run, 6], like))
-        h = np.float64(load(address, corners[run, 7], like))
+        nodes = _nodes(address, like, corners, run)
         for k in range(np.uint64(begins[run]), np.uint64(begins[run + 1])):
-            row[k] = (
-                0.0 + a * weights[0, k] + b * weights[1, k] + c * weights[2, k]
-                + d * weights[3, k] + e * weights[4, k] + f * weights[5, k]
-                + g * weights[6, k] + h * weights[7, k]
-            )  # fmt: skip
+            row[k] = _sum(nodes, _weights_of(weights, k))
+
+
+@called
+def _linear_one(
+    address: int, like: Any, runs: Any, count: int, corners: Any, soon: int, row: Any
+) -> None:
+    """Interpolate the only variable; no weight is kept."""
+    begins, _, place, low, span = runs
+    for run in range(count):
+        if soon > 0 and run + soon < count:
+            _ask(address, like, corners, run + soon)
+        nodes = _nodes(address, like, corners, run)
+        x, y, z = low[0, run], low[1, run], low[2, run]
+        u, v, w = span[0, run], span[1, run], span[2, run]
+        for k in range(np.uint64(begins[run]), np.uint64(begins[run + 1])):
+            shares = _shares((place[0, k] - x) / u, (place[1, k] - y) / v, (place[2, k] - z) / w)
+            row[k] = _sum(nodes, shares)
 
 
 @called
 def _linear_fours(
-    address: int, like: Any, runs: Any, corners: Any, weights: Any, result: Any, start: int
-) -> int:
+    address: int, like: Any, runs: Any, count: int, corners: Any, weights: Any, result: Any,
+    start: int,
+) -> int:  # fmt: skip
     """Interpolate variables that lie side by side, four at a time; gives how many that were."""
-    begins, count = runs
+    begins = runs[0]
     fours = len(result) - len(result) % 4
     apart = result.shape[1]
     for run in range(count):
@@ -130,10 +207,7 @@ def _linear_fours(
             corners[run, 4], corners[run, 5], corners[run, 6], corners[run, 7],
         )  # fmt: skip
         for k in range(begins[run], begins[run + 1]):
-            shares = (
-                weights[0, k], weights[1, k], weights[2, k], weights[3, k],
-                weights[4, k], weights[5, k], weights[6, k], weights[7, k],
-            )  # fmt: skip
+            shares = _weights_of(weights, k)
             for first in range(0, fours, 4):
                 at_four = address + np.uint64(first * size_of(like))
                 to = np.uint64(result.ctypes.data) + np.uint64((first * apart + start + k) * 8)
@@ -142,54 +216,53 @@ def _linear_fours(
 
 
 @called
-def _nearest(
-    address: int, like: Any, runs: Any, corners: Any, fraction: Any, at: int, row: Any
-) -> None:
+def _nearest(address: int, like: Any, runs: Any, count: int, corners: Any, row: Any) -> None:
     """Take one variable from the nearest node; the lower one of two as near."""
-    begins, count = runs
+    begins, _, fraction, _, _ = runs
     for run in range(count):
         for k in range(begins[run], begins[run + 1]):
             corner = (
-                4 * (fraction[0, at + k] > 0.5) + 2 * (fraction[1, at + k] > 0.5)
-                + (fraction[2, at + k] > 0.5)
-            )  # fmt: skip
+                4 * (fraction[0, k] > 0.5) + 2 * (fraction[1, k] > 0.5) + (fraction[2, k] > 0.5)
+            )
             row[k] = load(address, corners[run, corner], like)
 
 
 @called
 def _fill(
-    runs: Any, plan: Any, at: int, size: int, grid: Any, variables: Any, room: Any, result: Any,
+    runs: Any, count: int, inside: Any, grid: Any, variables: Any, room: Any, result: Any,
     start: int,
 ) -> None:  # fmt: skip
-    """Interpolate at the points at:at + size of a plan, into a result from `start` on."""
-    begins, cells, count = runs
-    fraction, inside, _ = plan
+    """Interpolate at the points of a block, into a result from `start` on."""
+    size = len(inside)
     addresses, like, line, nearest = variables
     corners, weights, side_by_side = room
-    _corners(cells, count, line, grid[6], corners)
+    _corners(runs[1], count, line, grid[6], corners)
     soon = _SOON if count * SCATTERED > size else 0
     if soon == 0:
         for v in range(len(addresses)):
             for run in range(count):
                 _ask(addresses[v], like, corners, run)
     done = 0
-    if not nearest:
-        _weigh(fraction, at, size, weights)
+    one = len(addresses) == 1 and not nearest
+    if not one:
+        divide(runs, count)
+    if not one and not nearest:
+        _weigh(runs[2], size, weights)
         if soon > 0 and side_by_side and len(addresses) >= 4:
-            done = _linear_fours(
-                addresses[0], like, (begins, count), corners, weights, result, start
-            )
+            done = _linear_fours(addresses[0], like, runs, count, corners, weights, result, start)
     for v in range(done, len(addresses)):
         row = result[v, start : start + size]
         if nearest:
-            _nearest(addresses[v], like, (begins, count), corners, fraction, at, row)
+            _nearest(addresses[v], like, runs, count, corners, row)
+        elif one:
+            _linear_one(addresses[v], like, runs, count, corners, soon, row)
         else:
-            _linear(addresses[v], like, (begins, count), corners, weights, soon, row)
+            _linear(addresses[v], like, runs[0], count, corners, weights, soon, row)
     within = 0
     for k in range(size):
-        within += inside[at + k]
+        within += inside[k]
     for k in range(size if within < size else 0):
-        if not inside[at + k]:
+        if not inside[k]:
             for v in range(len(addresses)):
                 result[v, start + k] = np.nan
 
@@ -205,15 +278,15 @@ def _room(addresses: Any, size_of_one: int) -> Any:
 
 @called
 def _judge(
-    points: Any, start: int, size: int, grid: Any, runs: Any, plan: Any, body: Any, nearest: bool,
-    result: Any, status: Any,
+    points: Any, start: int, grid: Any, runs: Any, count: int, inside: Any, bad: Any, body: Any,
+    nearest: bool, result: Any, status: Any,
 ) -> None:  # fmt: skip
-    """Give the status of points whose plan begins at 0, and take values that are none."""
-    _, inside, bad = plan
+    """Give the status of the points of a block, and take values that are none."""
+    size = len(inside)
     here = status[start : start + size]
     here[:] = OK
     if body[3] > 0.0:
-        _judge_touch(grid, runs, plan, body, nearest, here)
+        _judge_touch(grid, runs, count, inside, body, nearest, here)
     for v in range(len(result)):
         row = result[v, start : start + size]
         missing = 0
@@ -242,10 +315,11 @@ def _judge(
 
 
 @called
-def _judge_touch(grid: Any, runs: Any, plan: Any, body: Any, nearest: bool, status: Any) -> None:
+def _judge_touch(
+    grid: Any, runs: Any, count: int, inside: Any, body: Any, nearest: bool, status: Any
+) -> None:
     """Mark the points of which a node that counts lies inside the body."""
-    begins, cells, count = runs
-    fraction, inside, _ = plan
+    begins, cells, fraction, _, _ = runs
     for run in range(count):
         for k in range(begins[run], begins[run + 1]):
             least = 0.0
@@ -299,13 +373,13 @@ def gather(
     addresses: of the variables' memory; like: a number of their type; line: see
     `interpolation.layout.Group`; result: a row for each variable.
     """
-    plan = (fraction, inside, bad)
     variables = (addresses, like, line, nearest)
     room, runs = _room(addresses, size_of(like)), runs_room()
     for start in range(0, len(inside), BLOCK):
-        size = min(BLOCK, len(inside) - start)
-        found = (runs[0], runs[1], _runs(index, start, size, runs))
-        _fill(found, plan, start, size, grid, variables, room, result, start)
+        here = inside[start : start + BLOCK]
+        count = _runs(index, start, len(here), runs)
+        _places(fraction, start, len(here), runs, count)
+        _fill(runs, count, here, grid, variables, room, result, start)
 
 
 @kernel(
@@ -338,10 +412,11 @@ def sample(
     """
     memory, runs = find_memory(), runs_room()
     room = _room(addresses, size_of(like))
-    plan = np.empty((3, BLOCK)), np.empty(BLOCK, dtype=np.bool_), np.empty(BLOCK, dtype=np.bool_)
+    inside, bad = np.empty(BLOCK, dtype=np.bool_), np.empty(BLOCK, dtype=np.bool_)
     variables = (addresses, like, line, nearest)
     for start in range(0, len(points), BLOCK):
         size = min(BLOCK, len(points) - start)
-        found = (runs[0], runs[1], find(points, start, size, grid, memory, runs, plan, 0))
-        _fill(found, plan, 0, size, grid, variables, room, result, start)
-        _judge(points, start, size, grid, found, plan, body, nearest, result, status)
+        count = find(points, start, size, grid, memory, runs, inside, bad)
+        within, wrong = inside[:size], bad[:size]
+        _fill(runs, count, within, grid, variables, room, result, start)
+        _judge(points, start, grid, runs, count, within, wrong, body, nearest, result, status)
