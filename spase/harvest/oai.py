@@ -56,12 +56,13 @@ class OaiHarvester:
         """Give what is new; raises UpstreamFailed where the peer does not speak OAI-PMH."""
         peer = self._identify(budget)
         haul = Haul(self._ground.source)
-        last = _cursor(self._ground.state(haul.source).cursor)
+        asked = [self._options.url, self._options.prefix, self._options.set]
+        last = _cursor(self._ground.state(haul.source).cursor, asked)
         full = not last or not peer.keeps_deleted
         full = full or (_moment(peer.now) or 0) - last["full"] > _FULL_AGAIN
         haul.complete = full
         begun = _moment(peer.now) if full else last["full"]
-        haul.cursor = orjson.dumps({"from": peer.now, "full": begun}).decode()
+        haul.cursor = orjson.dumps({"from": peer.now, "full": begun, "asked": asked}).decode()
         arguments = {"metadataPrefix": self._options.prefix}
         if self._options.set:
             arguments["set"] = self._options.set
@@ -182,14 +183,16 @@ def _row(record: Any, source: str, budget: Budget) -> Row | None:
         return None
 
 
-def _cursor(text: str) -> dict[str, Any]:
-    """Give where to go on; nothing where that is not known."""
+def _cursor(text: str, asked: list[str]) -> dict[str, Any]:
+    """Give where to go on; nothing where that is not known, or something else was asked for."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return {}
-    known = isinstance(found, dict) and _moment(found.get("from", "")) is not None
-    return found if known and isinstance(found.get("full"), int) else {}
+    if not isinstance(found, dict) or found.get("asked") != asked:
+        return {}
+    known = _moment(found.get("from", "")) is not None and isinstance(found.get("full"), int)
+    return found if known else {}
 
 
 def _moment(text: str) -> int | None:

@@ -193,6 +193,37 @@ def test_one_broken_tree_takes_no_other_with_it(peer: Peer, node: Node) -> None:
     assert _ids(context, "peer.C") == ["spase://Peer/Person/C"]
 
 
+def test_a_part_that_failed_and_is_gone_is_let_go_of_and_comes_back_whole(
+    peer: Peer, node: Node
+) -> None:
+    host = peer.url.removeprefix("http://")
+    peer.pages |= {"/a.xml": _tree("A"), "/c.xml": _tree("C")}
+    both = _configuration(host, ("A", "/a.xml"), ("C", "/c.xml"))
+    peer.pages["/c"] = both
+    context = node(_source(peer, "impex-configuration", "/c"))
+    run(context, context.settings.harvest[0])
+    good = peer.pages.pop("/a.xml")
+    run(context, context.settings.harvest[0])
+    peer.pages["/c"] = _configuration(host, ("C", "/c.xml"))
+    run(context, context.settings.harvest[0])
+    assert _ids(context, "peer.A") == []
+    assert original(context, "peer.A") is None
+    with pytest.raises(UnknownResource):
+        harvested(context, "peer.A")
+    peer.pages |= {"/a.xml": good, "/c": both}
+    run(context, context.settings.harvest[0])
+    assert _ids(context, "peer.A") == ["spase://Peer/Person/A"]
+
+
+def test_what_was_seen_at_one_url_tells_nothing_of_another(peer: Peer, node: Node) -> None:
+    peer.pages |= {"/tree.xml": _tree("A"), "/other.xml": _tree("A")}
+    context = node(_source(peer))
+    _one(context)
+    context = node(_source(peer, path="/other.xml"))
+    _one(context)
+    assert "if-none-match" not in peer.asked[-1][1]
+
+
 def test_a_configuration_is_read_with_care() -> None:
     found = trees(_configuration("h:80", ("x/../y", "t"), ("x/../y", "http://z/t")), "http://b/")
     assert found == [("x_y", "http://h:80/t"), ("x_y_2", "http://z/t")]
