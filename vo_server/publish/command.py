@@ -20,6 +20,7 @@ _FLAGS = (
     ("body-radius", "Its radius in the model, such as '3390 km'."),
     ("inner-boundary", "Radius of the model's obstacle, such as '3600 km'."),
     ("frame", "Frame of positions and vectors, such as MSO."),
+    ("grid", "Where values lie: at the nodes of the axes, or amid cells that begin there."),
     ("axis-unit", "Unit of axes that have none: km, m, or Rp for radii of the body."),
     ("id", "Id of a time series."),
     ("mission", "Spacecraft of a time series."),

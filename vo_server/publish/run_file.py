@@ -151,6 +151,10 @@ def _output(
     if match:
         table["population"] = match[1]
         remarks.append(f"{name}: by its name it is of the population {match[1]}")
+    if look.grid_open:
+        grid = answers.to(doubt.grid())
+        table["grid"] = grid
+        remarks.append(f"{name}: its values lie at the {grid} of its axes")
     wanted = []
     for axis, unit, first, last in look.axes:
         if not unit:
