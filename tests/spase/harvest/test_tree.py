@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from starlette.testclient import TestClient
 
 from impex.tree import harvested, original
 from spase.harvest.tree import trees
 from tests.spase.harvest.conftest import Peer
+from vo_server.app import build
 from vo_server.context import Context
 from vo_server.errors import BadArgument, UnknownResource
 from vo_server.harvest import run
@@ -76,11 +78,13 @@ def test_all_real_trees_are_served_again_as_they_were(
         (f"peer.{name}", "") for name in contents
     ]
     schema: Any = etree.XMLSchema(etree.parse(shared / "standards/impex/xsd/impex-1_0_2.xsd"))
+    with TestClient(build(context.settings)) as client:
+        served = {
+            name: client.get(f"/impex/tree.xml?source=peer.{name}").content for name in contents
+        }
     for name, content in contents.items():
-        path = original(context, f"peer.{name}")
-        assert path is not None
-        assert path.read_bytes() == content
-        schema.validate(etree.fromstring(content))
+        assert served[name] == content
+        schema.validate(etree.fromstring(served[name]))
         assert [error.message for error in schema.error_log] == []
         resources = len(etree.fromstring(content).findall("{*}*/{*}ResourceID"))
         assert len(_ids(context, f"peer.{name}")) > 0.99 * resources
@@ -89,6 +93,31 @@ def test_all_real_trees_are_served_again_as_they_were(
         (0, 0, 0)
     }
     assert sum("if-none-match" in headers for _, headers in peer.asked) == len(contents)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "path", ["FMI_GUMICS/Tree_FMI_GUMICS-tools.xml.gz", "FMI_HYB/Tree_FMI_HYB-tools.xml.gz"]
+)
+def test_a_real_tree_that_is_invalid_is_kept_with_what_is_wrong(
+    peer: Peer, node: Node, real: dict[str, bytes], shared: Path, path: str
+) -> None:
+    content = real[f"standards/impex/trees/{path}"]
+    schema: Any = etree.XMLSchema(etree.parse(shared / "standards/impex/xsd/impex-1_0_2.xsd"))
+    assert not schema.validate(etree.fromstring(content))
+    peer.pages["/tree.xml"] = content
+    context = node(_source(peer))
+    assert _one(context).error == ""
+    resources = len(etree.fromstring(content).findall("{*}*/{*}ResourceID"))
+    assert len(_ids(context)) > 0.99 * resources
+    wrong = [
+        row
+        for row in context.records.search(Query(sources=("peer",)), limit=10_000)
+        if row.findings
+    ]
+    assert wrong
+    with TestClient(build(context.settings)) as client:
+        assert client.get("/impex/tree.xml?source=peer").content == content
 
 
 def test_a_tree_is_asked_for_only_when_it_is_new(peer: Peer, node: Node) -> None:
