@@ -98,7 +98,9 @@ def _answers(given: dict[str, str]) -> "Answers":
     def ask(doubt: "Doubt") -> str:
         if doubt.flag not in known:
             click.echo(doubt.why)
-            answer = click.prompt(doubt.asks, default=doubt.suggestion, show_default=True)
+            kind = click.Choice(doubt.choices, case_sensitive=False) if doubt.choices else None
+            likely = doubt.suggestion or None if kind else doubt.suggestion
+            answer = click.prompt(doubt.asks, default=likely, type=kind, show_default=True)
             known[doubt.flag] = str(answer)
         return known[doubt.flag]
 

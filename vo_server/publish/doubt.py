@@ -9,7 +9,8 @@ class Doubt:
     """One thing to be told.
 
     flag: of the command line, without dashes; asks: a question; why: what depends on the answer;
-    suggestion: what is likely, '' where nothing is; settled: whether that is taken where nobody
+    suggestion: what is likely, '' where nothing is; choices: all answers there are, none where any
+    text may be one; settled: whether that is taken where nobody
     can be asked, as a convention says so.
     """
 
@@ -17,6 +18,7 @@ class Doubt:
     asks: str
     why: str
     suggestion: str = ""
+    choices: tuple[str, ...] = ()
     settled: bool = False
 
     def __str__(self) -> str:
@@ -121,5 +123,6 @@ def grid() -> Doubt:
         "(cells)?",
         "A wrong one moves everything by half a cell; CF says nodes.",
         "nodes",
+        choices=("nodes", "cells"),
         settled=True,
     )

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from vo_server.errors import BadFile
-from vo_server.model.run import RUN_FILE
+from vo_server.model.run import RUN_FILE, ModelType
 from vo_server.ports import Look
 from vo_server.publish import doubt
 from vo_server.publish.doubt import Answers, Doubt
@@ -108,6 +108,7 @@ def _identify(run: Any, body: str, answers: Answers, origin: Origin, remarks: li
                     "model-type",
                     f"how does {model or 'the model'} compute (MHD, Hybrid, PIC, Analytic, ...)?",
                     "Registries list models by it.",
+                    choices=get_args(ModelType),
                 )
             ),
         )

@@ -347,15 +347,15 @@ def test_an_istp_cdf_of_vectors_is_published(run: Run, tmp_path: Path) -> None:
     context.close()
 
 
-def _dialogue(command: list[str], folder: Path, answers: dict[str, str]) -> str:
-    """Talk to a command on a terminal: answers by a word of the question; gives all it said."""
+def _dialogue(command: list[str], folder: Path, answers: dict[str, list[str]]) -> str:
+    """Talk to a command on a terminal: answers by words of the question; gives all it said."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     )
     os.close(theirs)
     said, heard, ends = "", 0, time.monotonic() + 120.0
-    waiting = dict(answers)
+    waiting = {words: list(texts) for words, texts in answers.items()}
     try:
         while time.monotonic() < ends:
             if not select.select([ours], [], [], 1.0)[0]:
@@ -370,9 +370,9 @@ def _dialogue(command: list[str], folder: Path, answers: dict[str, str]) -> str:
                 break
             said += piece.decode()
             asked = said[heard:].rstrip()
-            word = next((word for word in waiting if word in asked), None)
-            if word is not None and asked.endswith(":"):
-                os.write(ours, f"{waiting.pop(word)}\n".encode())
+            texts = next((t for words, t in waiting.items() if t and words in asked), None)
+            if texts is not None and asked.endswith(":"):
+                os.write(ours, f"{texts.pop(0)}\n".encode())
                 heard = len(said)
         process.wait(timeout=30)
     finally:
@@ -380,7 +380,7 @@ def _dialogue(command: list[str], folder: Path, answers: dict[str, str]) -> str:
         process.wait()
         os.close(ours)
     assert process.returncode == 0, said
-    assert waiting == {}, said
+    assert not any(waiting.values()), said
     return said
 
 
@@ -391,12 +391,13 @@ def test_the_dialogue_on_a_real_terminal(tmp_path: Path) -> None:
         command,
         tmp_path,
         {
-            "which body is at the origin?": "Mars",
-            "which radius of Mars": "",
-            "in which frame": "",
-            "which model made the files?": "MHDx",
-            "amid the cells": "cells",
-            "in km, m or radii of the body?": "Rp",
+            "which body is at the origin?": ["Mars"],
+            "which radius of Mars": [""],
+            "in which frame": [""],
+            "which model made the files?": ["AMITIS"],
+            "how does AMITIS compute": ["by magic", "hybrid"],
+            "amid the cells": ["edges", "cells"],
+            "in km, m or radii of the body?": ["Rp"],
         },
     )
     assert "MESO is Mercury's" in said
@@ -404,10 +405,10 @@ def test_the_dialogue_on_a_real_terminal(tmp_path: Path) -> None:
     text = (tmp_path / "runs/a/run.toml").read_text()
     for line in (
         'body = "Mars"', 'body_radius = "3389.5 km"', 'frame = "MSO"', 'grid = "cells"',
-        'unit = "Rp"', 'model = "spase://Lab/SimulationModel/MHDx"',
+        'unit = "Rp"', 'model = "spase://Lab/SimulationModel/AMITIS"', 'model_type = "Hybrid"',
     ):  # fmt: skip
         assert line in text
-    assert "serves spase://Lab/NumericalOutput/MHDx/Mars/a/field" in said
+    assert "serves spase://Lab/NumericalOutput/AMITIS/Mars/a/field" in said
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.toml")}
     said = _dialogue([*command, "--check"], tmp_path, {})
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.toml")} == before
