@@ -1,5 +1,6 @@
 """OAI: harvests an OAI-PMH 2.0 endpoint, after the first time only what has changed."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _OAI = "{http://www.openarchives.org/OAI/2.0/}"
 _IDENTIFIER = re.compile(r"(?:oai:[^:/]+:)?((?:spase|impex)://)?(.+)")
 _FULL_AGAIN = 30 * 86_400  # seconds after which everything is harvested anew
 _MOST_RECORDS = 2_000_000
+_MOST_PAGES = 200_000
+_MOST_NODES = 500_000  # elements, attributes and comments of one record
 _MOST_BYTES = 2**32  # of all metadata of one harvest
 _LONGEST_TOKEN = 65_536
 
@@ -88,7 +91,7 @@ class OaiHarvester:
     def _rows(self, arguments: dict[str, str], source: str, budget: Budget) -> Iterator[Row]:
         """Give the rows of all pages."""
         asked = {"verb": "ListRecords", **arguments}
-        tokens: set[str] = set()
+        tokens: set[bytes] = set()
         count = size = 0
         while asked:
             token = ""
@@ -106,9 +109,12 @@ class OaiHarvester:
                                 yield found
                     if count > _MOST_RECORDS or size > _MOST_BYTES:
                         raise TooMuch("the endpoint has more records than are harvested here")
-            if token in tokens or len(token) > _LONGEST_TOKEN:
+            mark = hashlib.sha256(token.encode()).digest()
+            if mark in tokens or len(token) > _LONGEST_TOKEN:
                 raise self._wrong("goes in a circle, or gives a resumption token without end")
-            tokens.add(token)
+            tokens.add(mark)
+            if len(tokens) > _MOST_PAGES:
+                raise TooMuch("the endpoint has more pages than are harvested here")
             asked = {"verb": "ListRecords", "resumptionToken": token} if token else {}
 
     def _error(self, element: Any) -> None:
@@ -134,22 +140,28 @@ def _elements(stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Any]:
     """
     parse = etree.iterparse(
         stream,
-        events=("start", "end"),
+        events=("start", "end", "comment", "pi"),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
     )
     wanted = {f"{_OAI}{name}" for name in names}
-    depth = 0
+    depth = nodes = 0
     try:
         for event, element in parse:
             if event == "start":
                 depth += 1
+                nodes += len(element.attrib)
                 if depth == 1:
                     _begin(element)
+            if event != "end":
+                nodes += 1
+                if nodes > _MOST_NODES:
+                    raise UpstreamFailed("the OAI-PMH endpoint gives a record without end")
                 continue
             depth -= 1
             if element.tag in wanted:
+                nodes = 0
                 yield element
                 element.clear()
                 while element.getprevious() is not None:
