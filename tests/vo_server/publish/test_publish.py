@@ -172,6 +172,13 @@ def test_hand_edits_survive_and_new_files_are_added(run: Run, hc: Path) -> None:
     assert (file.read_text(), Path("node.toml").read_text()) == (text, node)
 
 
+def test_a_flag_that_the_file_overrules_is_told_of(run: Run, tmp_path: Path) -> None:
+    cube = _cube(tmp_path / "runs/a/field.nc", 3e7, "m", coordinate_system="GSE")
+    result = run("publish", "--authority", "Lab", *_TOLD, str(cube))
+    assert "the files say frame = GSE; --frame is not used" in result.output
+    assert "frame" not in (tmp_path / "runs/a/run.toml").read_text()
+
+
 def test_check_changes_nothing(run: Run, hc: Path, tmp_path: Path) -> None:
     series = _series(tmp_path / "series/mag")
     told = ("--authority", "Lab", "--mission", "MEX", *_TOLD)
