@@ -19,6 +19,7 @@ from spase.simulation import (
     model_record,
     output_record,
     run_record,
+    snapshot_records,
 )
 from spase.temporal import series_record
 from vo_server.check import Finding
@@ -97,6 +98,7 @@ def _records(house: House, resource: Resource, known: dict[str, Resource]) -> It
             yield run_record(house, resource, outputs, above if above and method(above) else None)
         case Kind.OUTPUT:
             yield output_record(house, resource)
+            yield from snapshot_records(house, resource)
         case Kind.SERIES:
             output = known.get(resource.parent or "")
             if output is None:

@@ -1,6 +1,6 @@
 """Simulation: the records of a node's models, runs, outputs, and of virtual spacecraft in them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -121,25 +121,46 @@ def flight_record(house: House, flight: Resource, output: Resource) -> Node:
     )
 
 
+def snapshot_records(house: House, output: Resource) -> Iterator[Node]:
+    """Give the Granule of each snapshot whose file can be had somewhere; see also below."""
+    for snapshot in output.snapshots:
+        if snapshot.url and snapshot.time is not None and snapshot.domain is not None:
+            name = snapshot.id.rpartition("?")[2]
+            when = (snapshot.time, snapshot.time)
+            yield _granule(house, output, name, output.id, when, snapshot.url)
+
+
 def granule_record(house: House, flight: Resource, output: Resource) -> Node | None:
     """Give the Granule of a virtual spacecraft; None where it cannot be downloaded as a file."""
     file = next((link for link in house.links(flight) if link.role == "file"), None)
-    box = output.domain
-    if file is None or flight.series is None or box is None:
+    if file is None or flight.series is None or output.domain is None:
         return None
-    coverage = flight.series.coverage
+    series = flight.series
+    when = (series.coverage.start, series.coverage.stop)
+    return _granule(house, output, series.name, flight.id, when, file.url)
+
+
+def _granule(
+    house: House,
+    output: Resource,
+    name: str,
+    parent: str,
+    when: tuple[np.datetime64, np.datetime64],
+    url: str,
+) -> Node:
+    """Give the Granule of a file with values of an output; parent: id of what it is part of."""
+    assert output.domain is not None
     authority, _, path = output.id.partition("://")[2].partition("/")
-    own = f"{path.partition('/')[2]}/{flight.series.name}"
     return element(
         "Granule",
-        element("ResourceID", f"spase://{authority}/Granule/{own}"),
+        element("ResourceID", f"spase://{authority}/Granule/{path.partition('/')[2]}/{name}"),
         element("ReleaseDate", print_time(house.released(output))),
-        element("ParentID", flight.id),
-        element("StartDate", print_time(coverage.start)),
-        element("StopDate", print_time(coverage.stop)),
-        element("Source", element("SourceType", "Data"), element("URL", file.url)),
-        element("RegionBegin", numbers(box.lower)),
-        element("RegionEnd", numbers(box.upper)),
+        element("ParentID", parent),
+        element("StartDate", print_time(when[0])),
+        element("StopDate", print_time(when[1])),
+        element("Source", element("SourceType", "Data"), element("URL", url)),
+        element("RegionBegin", numbers(output.domain.lower)),
+        element("RegionEnd", numbers(output.domain.upper)),
     )
 
 

@@ -72,6 +72,7 @@ def build(settings: Settings) -> Drain:
         await context.work(context.datasets.all)
         Timetable(context, stop).start()
         yield
+        stop.set()
         context.close()
 
     app = Starlette(

@@ -21,8 +21,8 @@ from vo_server.budget import Budget
 from vo_server.context import Context
 from vo_server.errors import Refusal, StorageFull, UpstreamBusy
 from vo_server.fetch import Fetcher
-from vo_server.harvester import GROUP, Ground, Harvester, Haul, document, kept_in
-from vo_server.row import Changes
+from vo_server.harvester import GROUP, Ground, Harvester, Haul, document, kept_in, listing
+from vo_server.row import Changes, SourceState
 from vo_server.settings import Source
 from vo_server.units import quantity
 
@@ -114,10 +114,36 @@ def _note(context: Context, source: str, error: str, haul: Haul | None) -> None:
 def _forget(context: Context, name: str, there: set[str]) -> None:
     """Let go of the parts of a source that it does not have any more."""
     for state in context.records.states():
-        if state.name.startswith(f"{name}.") and state.name not in there and not state.error:
-            context.keep(state.name, (), True)
-            context.records.note(replace(state, error="it is no longer part of its source"))
-            document(kept_in(context.settings), state.name).unlink(missing_ok=True)
+        if state.name.startswith(f"{name}.") and state.name not in there:
+            _let_go(context, state, "it is no longer part of its source")
+
+
+def forget_unset(context: Context) -> list[str]:
+    """Let go of every source that the node file does not name any more; gives their names.
+
+    Their records become deleted ones, which OAI-PMH tells of; where another source has a record
+    of the same id, that comes forward.
+    """
+    named = {source.name for source in context.settings.harvest}
+    return [
+        state.name
+        for state in context.records.states()
+        if state.name.partition(".")[0] not in named
+        and _let_go(context, state, "it is no longer in the node file")
+    ]
+
+
+def _let_go(context: Context, state: SourceState, why: str) -> bool:
+    """Delete what came from a source, and what to ask it with; False where that was done before."""
+    gone = SourceState(state.name, state.tried, state.succeeded, error=why)
+    if state == gone:
+        return False
+    context.keep(state.name, (), True)
+    kept = kept_in(context.settings)
+    for path in (document(kept, state.name), listing(kept, state.name)):
+        path.unlink(missing_ok=True)
+    context.records.note(gone)
+    return True
 
 
 class Timetable:
@@ -128,18 +154,20 @@ class Timetable:
         self._stop = stop
 
     def start(self) -> None:
-        """Begin in the background; does nothing where no source is set."""
-        if self._context.settings.harvest:
-            threading.Thread(target=self._lead, name="harvest", daemon=True).start()
+        """Begin in the background; there is nothing to do where no source is or was set."""
+        threading.Thread(target=self._lead, name="harvest", daemon=True).start()
 
     def _lead(self) -> None:
         """Wait until this is the process that harvests, then start a thread for each source."""
+        if not self._context.settings.harvest and not self._harvested():
+            return
         lock = None
         while lock is None:
             lock = _locked(self._context.settings.state)
             if lock is None and self._stop.wait(_LOOK):
                 return
         with lock:
+            self._forget()
             threads = [
                 threading.Thread(
                     target=self._follow, args=(source,), name=f"harvest {source.name}", daemon=True
@@ -150,6 +178,19 @@ class Timetable:
                 thread.start()
             for thread in threads:
                 thread.join()
+
+    def _harvested(self) -> bool:
+        with suppress(Refusal):
+            return bool(self._context.records.states())
+        return False
+
+    def _forget(self) -> None:
+        """Let go of sources that are not set any more."""
+        try:
+            for name in forget_unset(self._context):
+                _log.info("no longer harvested, its records are deleted: %s", name)
+        except Exception:  # noqa: BLE001  # what is still set is harvested all the same
+            _log.exception("what came from sources that are no longer set could not be deleted")
 
     def _follow(self, source: Source) -> None:
         """Harvest one source again and again."""

@@ -18,13 +18,14 @@ import click
 def harvest(names: tuple[str, ...], config: Path) -> None:
     """Harvest the sources called NAMES now, all of the node file where none is named.
 
+    Without NAMES, the records of sources that the node file does not name any more are deleted.
     Exit status 1 where one failed.
     """
     from threading import Event
 
     from vo_server.context import Context
     from vo_server.errors import BadArgument
-    from vo_server.harvest import run
+    from vo_server.harvest import forget_unset, run
     from vo_server.settings import load
 
     settings = load(config)
@@ -35,6 +36,8 @@ def harvest(names: tuple[str, ...], config: Path) -> None:
     context = Context(settings, Event())
     failed = False
     try:
+        for gone in () if names else forget_unset(context):
+            click.echo(f"{gone}: no longer in the node file, its records are deleted")
         for name in names or known:
             for outcome in run(context, known[name]):
                 failed |= bool(outcome.error)

@@ -71,3 +71,8 @@ def kept_in(settings: Settings) -> Path:
 def document(kept: Path, source: str) -> Path:
     """Give the file of the last good original of a source."""
     return kept / f"{source}.xml"
+
+
+def listing(kept: Path, source: str) -> Path:
+    """Give the file in which a harvester keeps a list of what a source had."""
+    return kept / f"{source}.files"

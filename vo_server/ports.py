@@ -111,7 +111,8 @@ class Look:
 
     kind: output or series; frame, body: by name; radius: metres; axes: name, unit, first and last
     node along x, y, z; parameters: with the file's names and units; taken: how the file is read,
-    where that could be doubted; time: name of a series' column of times.
+    where that could be doubted; time: name of a series' column of times; grid_open: whether values
+    may lie at the nodes or amid the cells of the axes.
     """
 
     kind: Kind
@@ -122,6 +123,7 @@ class Look:
     axes: tuple[tuple[str, str | None, float, float], ...] = ()
     taken: str = ""
     time: str | None = None
+    grid_open: bool = False
 
 
 @runtime_checkable

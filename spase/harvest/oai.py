@@ -1,5 +1,6 @@
 """OAI: harvests an OAI-PMH 2.0 endpoint, after the first time only what has changed."""
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ _OAI = "{http://www.openarchives.org/OAI/2.0/}"
 _IDENTIFIER = re.compile(r"(?:oai:[^:/]+:)?((?:spase|impex)://)?(.+)")
 _FULL_AGAIN = 30 * 86_400  # seconds after which everything is harvested anew
 _MOST_RECORDS = 2_000_000
+_MOST_PAGES = 200_000
+_MOST_NODES = 500_000  # elements, attributes and comments of one record
 _MOST_BYTES = 2**32  # of all metadata of one harvest
 _LONGEST_TOKEN = 65_536
 
@@ -56,12 +59,13 @@ class OaiHarvester:
         """Give what is new; raises UpstreamFailed where the peer does not speak OAI-PMH."""
         peer = self._identify(budget)
         haul = Haul(self._ground.source)
-        last = _cursor(self._ground.state(haul.source).cursor)
+        asked = [self._options.url, self._options.prefix, self._options.set]
+        last = _cursor(self._ground.state(haul.source).cursor, asked)
         full = not last or not peer.keeps_deleted
         full = full or (_moment(peer.now) or 0) - last["full"] > _FULL_AGAIN
         haul.complete = full
         begun = _moment(peer.now) if full else last["full"]
-        haul.cursor = orjson.dumps({"from": peer.now, "full": begun}).decode()
+        haul.cursor = orjson.dumps({"from": peer.now, "full": begun, "asked": asked}).decode()
         arguments = {"metadataPrefix": self._options.prefix}
         if self._options.set:
             arguments["set"] = self._options.set
@@ -87,7 +91,7 @@ class OaiHarvester:
     def _rows(self, arguments: dict[str, str], source: str, budget: Budget) -> Iterator[Row]:
         """Give the rows of all pages."""
         asked = {"verb": "ListRecords", **arguments}
-        tokens: set[str] = set()
+        tokens: set[bytes] = set()
         count = size = 0
         while asked:
             token = ""
@@ -105,9 +109,12 @@ class OaiHarvester:
                                 yield found
                     if count > _MOST_RECORDS or size > _MOST_BYTES:
                         raise TooMuch("the endpoint has more records than are harvested here")
-            if token in tokens or len(token) > _LONGEST_TOKEN:
+            mark = hashlib.sha256(token.encode()).digest()
+            if mark in tokens or len(token) > _LONGEST_TOKEN:
                 raise self._wrong("goes in a circle, or gives a resumption token without end")
-            tokens.add(token)
+            tokens.add(mark)
+            if len(tokens) > _MOST_PAGES:
+                raise TooMuch("the endpoint has more pages than are harvested here")
             asked = {"verb": "ListRecords", "resumptionToken": token} if token else {}
 
     def _error(self, element: Any) -> None:
@@ -133,22 +140,28 @@ def _elements(stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Any]:
     """
     parse = etree.iterparse(
         stream,
-        events=("start", "end"),
+        events=("start", "end", "comment", "pi"),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
     )
     wanted = {f"{_OAI}{name}" for name in names}
-    depth = 0
+    depth = nodes = 0
     try:
         for event, element in parse:
             if event == "start":
                 depth += 1
+                nodes += len(element.attrib)
                 if depth == 1:
                     _begin(element)
+            if event != "end":
+                nodes += 1
+                if nodes > _MOST_NODES:
+                    raise UpstreamFailed("the OAI-PMH endpoint gives a record without end")
                 continue
             depth -= 1
             if element.tag in wanted:
+                nodes = 0
                 yield element
                 element.clear()
                 while element.getprevious() is not None:
@@ -182,14 +195,16 @@ def _row(record: Any, source: str, budget: Budget) -> Row | None:
         return None
 
 
-def _cursor(text: str) -> dict[str, Any]:
-    """Give where to go on; nothing where that is not known."""
+def _cursor(text: str, asked: list[str]) -> dict[str, Any]:
+    """Give where to go on; nothing where that is not known, or something else was asked for."""
     try:
         found = orjson.loads(text)
     except orjson.JSONDecodeError:
         return {}
-    known = isinstance(found, dict) and _moment(found.get("from", "")) is not None
-    return found if known and isinstance(found.get("full"), int) else {}
+    if not isinstance(found, dict) or found.get("asked") != asked:
+        return {}
+    known = _moment(found.get("from", "")) is not None and isinstance(found.get("full"), int)
+    return found if known else {}
 
 
 def _moment(text: str) -> int | None:

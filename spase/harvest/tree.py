@@ -101,7 +101,10 @@ def _urls(database: Any, base: str) -> Iterator[str]:
 
 
 def tree(url: str, source: str, ground: Ground, budget: Budget) -> Haul:
-    """Give what is new in a tree; nothing is fetched before its rows are asked for."""
+    """Give what is new in a tree; nothing is fetched before its rows are asked for.
+
+    Its URL is the cursor: what was seen at another one tells nothing.
+    """
     haul = Haul(source)
     haul.rows = _Rows(url, haul, ground, budget)
     return haul
@@ -116,7 +119,8 @@ class _Rows:
     def __iter__(self) -> Iterator[Row]:
         haul, ground = self._haul, self._ground
         state = ground.state(haul.source)
-        seen = Seen(state.etag, state.modified)
+        haul.cursor = self._url
+        seen = Seen(state.etag, state.modified) if state.cursor == self._url else Seen()
         fetched = ground.fetcher.fetch_newer(self._url, self._budget, seen, argument="url")
         if fetched is None:
             haul.complete = False

@@ -185,6 +185,17 @@ def test_odd_paths(node: SpaseNode, path: str, status: int) -> None:
     assert "root:" not in answer.text
 
 
+def test_an_id_that_is_no_path_is_there_for_who_asks_for_it_only(node: SpaseNode) -> None:
+    id = "spase://Own/NumericalData/Probe/MAG/a b?c=d#e/../f"
+    answer = node.client.get("/spase/resolver", params={"i": id})
+    assert etree.fromstring(answer.content).findtext(".//{*}ResourceID") == id
+    for path in ("/spase/sitemap.xml", "/spase/sitemap.xml?part=0"):
+        assert ".." not in node.client.get(path).text
+    told = node.client.get("/spase/search", params={"words": "probe"}).text
+    assert "/../" not in told.replace(id, "")
+    assert not list(node.folder.rglob("f.xml"))
+
+
 def test_without_an_ending_it_is_sent_on(node: SpaseNode) -> None:
     path = "/spase/SMWG/Person/T.C.James"
     for accept, form in (("text/html,*/*", "html"), ("application/xml", "xml")):

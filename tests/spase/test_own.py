@@ -5,6 +5,8 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import netCDF4
+import numpy as np
 import orjson
 import pytest
 from lxml import etree
@@ -20,6 +22,8 @@ from vo_server.budget import Budget
 from vo_server.check import Finding
 from vo_server.context import Context
 from vo_server.demo import node
+from vo_server.errors import BadFile
+from vo_server.model.run import parse_run
 from vo_server.settings import load
 
 _NODE = """\
@@ -130,3 +134,73 @@ def test_a_dataset_of_hapi_names_its_record(context: Context) -> None:
     assert found["mex_like_mag"] == [{"name": "SPASE", "contentURL": base}]
     assert found["av_mex_like_mag"] is None
     assert {name.endswith("_err") for name in found if found[name] is None} == {True, False}
+
+
+_STORM = """
+[run]
+id = "spase://Lab/SimulationRun/MHD/Storm"
+model = "spase://Lab/SimulationModel/MHD"
+body = "Earth"
+body_radius = "6371 km"
+frame = "GSE"
+release_date = "2026-01-01"
+[[run.outputs]]
+id = "spase://Lab/NumericalOutput/MHD/Storm"
+snapshots = [
+    { time = 2012-01-31T12:00:00Z, file = "a.nc", url = "https://data.example.org/a.nc?x=1&y" },
+    { time = 2012-01-31T12:10:00Z, file = "b.nc", url = "https://data.example.org/b.nc" },
+    { time = 2012-01-31T12:20:00Z, file = "c.nc" },
+]
+"""
+
+
+@pytest.fixture
+def storm(tmp_path: Path) -> Iterator[Context]:
+    """Give a node with a run that changes in time, of which two files can be had elsewhere."""
+    for name in "abc":
+        with netCDF4.Dataset(tmp_path / f"{name}.nc", "w") as dataset:
+            for axis in "xyz":
+                dataset.createDimension(axis, 4)
+                dataset.createVariable(axis, "f8", (axis,))[:] = np.arange(4) * 1e7
+                dataset[axis].units = "m"
+            dataset.createVariable("n", "f8", ("x", "y", "z"))[:] = 1.0
+            dataset["n"].units = "cm-3"
+    (tmp_path / "run.toml").write_text(_STORM)
+    provider = '[[providers]]\nuse = "netcdf-cubes"\npath = "*.nc"\n'
+    (tmp_path / "node.toml").write_text(f'[node]\nauthority = "Lab"\n{_NODE}{provider}')
+    made = Context(load(tmp_path / "node.toml"), Event())
+    yield made
+    made.close()
+
+
+def test_a_snapshot_whose_file_can_be_had_has_a_granule(
+    storm: Context, schema: Any, tmp_path: Path
+) -> None:
+    made = list(records(storm))
+    granules = [record for record in made if record.kind == "Granule"]
+    names = ("ResourceID", "ParentID", "StartDate", "StopDate", "Source/URL", "RegionEnd")
+    assert [tuple(granule.resource.get(name) for name in names) for granule in granules] == [
+        (
+            f"spase://Lab/Granule/MHD/Storm/20120131_12{minute}00",
+            "spase://Lab/NumericalOutput/MHD/Storm",
+            f"2012-01-31T12:{minute}:00.000Z",
+            f"2012-01-31T12:{minute}:00.000Z",
+            f"https://data.example.org/{file}",
+            granules[0].resource.get("RegionEnd"),
+        )
+        for minute, file in (("00", "a.nc?x=1&y"), ("10", "b.nc"))
+    ]
+    for record in made:
+        content = write(record)
+        schema.validate(etree.fromstring(content))
+        assert [f"{record.id}: {error.message}" for error in schema.error_log] == []
+        file = tmp_path / "records" / path(record)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+    assert [str(f) for f in SpaseChecker().check(str(tmp_path / "records"), Budget())] == []
+
+
+@pytest.mark.parametrize("url", ["file:///a.nc", "a.nc", "https://a b", "javascript:alert(1)"])
+def test_a_snapshot_has_no_other_url(url: str) -> None:
+    with pytest.raises(BadFile, match="url"):
+        parse_run(_STORM.replace("https://data.example.org/b.nc", url), "Lab")

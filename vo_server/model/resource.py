@@ -49,7 +49,8 @@ class Resource:
     only a time series has; around: name of an orbit's body, whose radius may not be told;
     spacecraft: whose orbit it is; conditions: the solar wind of a run, one for each of its times
     where it changes; method: of a model, such as 'Hybrid' or 'MHD'; time: UTC, of what is one
-    snapshot of an output; snapshots: of an output that changes in time, each a resource by itself,
+    snapshot of an output; url: where the file of a snapshot can be had, '' where nobody told;
+    snapshots: of an output that changes in time, each a resource by itself,
     in the order of their times. Its fields are those of its snapshots.
     """
 
@@ -74,6 +75,7 @@ class Resource:
     conditions: tuple[Conditions, ...] = ()
     method: str | None = None
     time: np.datetime64 | None = None
+    url: str = ""
     snapshots: "tuple[Resource, ...]" = ()
 
     @property

@@ -128,6 +128,7 @@ Text = Annotated[str, AfterValidator(_printable)]
 Time = Annotated[str, BeforeValidator(_time)]
 File = Annotated[str, AfterValidator(_inside)]
 BodyName = Annotated[Text, Field(min_length=1, max_length=64)]
+Url = Annotated[str, Field(pattern=r"^(https?|ftp)://[!#-;=?-~]+$", max_length=2000)]
 Name = Annotated[str, Field(pattern=r"^\s*[A-Za-z][A-Za-z0-9_.-]*\s*$", max_length=64)]
 
 
@@ -165,10 +166,11 @@ class Override(_Section):
 
 
 class Snapshot(_Section):
-    """One time (UTC) of an output that changes, and the file that holds it."""
+    """One time (UTC) of an output that changes, the file that holds it, and where others get it."""
 
     time: Time
     file: File
+    url: Url | None = None
 
     @property
     def moment(self) -> np.datetime64:
@@ -177,13 +179,18 @@ class Snapshot(_Section):
 
 
 class Output(_Section):
-    """One published output: the file that holds it, or one file for each of its times."""
+    """One published output: the file that holds it, or one file for each of its times.
+
+    grid: where a file leaves that open, whether its values lie at the nodes that the coordinates
+    of its axes are, or amid the cells that begin there.
+    """
 
     id: Identifier
     file: File | None = None
     snapshots: tuple[Snapshot, ...] = ()
     title: Text = ""
     population: Text | None = None
+    grid: Literal["nodes", "cells"] | None = None
     parameters: tuple[Override, ...] = ()
 
     @model_validator(mode="after")

@@ -68,7 +68,8 @@ class Cube:
 
     beside: further files that any of it was read from; file: what the values are read from, to
     be held while they are, None where nothing needs that; energies: of spectra, the lower and
-    upper end (n, 2) in J of the bin that each array is of.
+    upper end (n, 2) in J of the bin that each array is of; open: whether the file leaves open where
+    in their cells the values lie.
     """
 
     axes: tuple[Axis, Axis, Axis]
@@ -79,6 +80,7 @@ class Cube:
     beside: tuple[Path, ...] = ()
     file: DiskFile | None = None
     energies: Axis | None = None
+    open: bool = False
 
     def look(self, taken: str) -> Look:
         """Give what the file tells of itself."""
@@ -86,7 +88,7 @@ class Cube:
             (name, unit, float(axis.min()), float(axis.max()))
             for name, unit, axis in zip(self.axis_names, self.axis_units, self.axes, strict=True)
         )
-        return _look(self.arrays, self.stated, axes, taken)
+        return _look(self.arrays, self.stated, axes, taken, self.open)
 
     def field(
         self, output: Output, run: Run, cache: BlockCache
@@ -97,12 +99,14 @@ class Cube:
         nor run file tells.
         """
         frame, body = _place(self.stated, run)
+        if output.grid is not None and not self.open:
+            raise _settled(output)
         axes = []
         for axis, own, name in zip(self.axes, self.axis_units, self.axis_names, strict=True):
             override = output.override(name)
             unit = override.unit if override is not None and override.unit else own
             scale = length_in_metres(unit, body.name, body.radius, argument=f"axis {name}")
-            axes.append(axis * scale)
+            axes.append((_amid(axis) if output.grid == "cells" else axis) * scale)
         try:
             grid = Grid(axes[0], axes[1], axes[2])
         except ValueError as err:
@@ -138,6 +142,8 @@ class Tree:
     ) -> tuple[TreeField, tuple[str, ...]]:
         """Give the field in SI under published names, and remarks; see `Cube.field`."""
         frame, body = _place(self.stated, run)
+        if output.grid is not None:
+            raise _settled(output)
         variables, remarks = _variables(self.arrays, output, cache, ())
         made = TreeField(self.tree, variables, frame, body)
         if self.energies is not None:
@@ -145,16 +151,41 @@ class Tree:
         return made, remarks
 
 
+def _settled(output: Output) -> BadFile:
+    return BadFile(
+        f"{RUN_FILE} says grid = '{output.grid}', but the file itself tells where its values lie; "
+        "leave grid out"
+    )
+
+
+def _amid(axis: Axis) -> Axis:
+    """Give the middle of each cell that begins at a coordinate; the last is as wide as the one
+    before it.
+    """
+    half = np.diff(axis) / 2.0
+    return axis + np.append(half, half[-1:])
+
+
 def _look(
     arrays: tuple[Array, ...],
     stated: Stated,
     axes: tuple[tuple[str, str | None, float, float], ...],
     taken: str,
+    grid_open: bool = False,
 ) -> Look:
     parameters = tuple(
         Parameter(array.name, unit=array.unit, description=array.description) for array in arrays
     )
-    return Look(Kind.OUTPUT, parameters, stated.frame, stated.body, stated.radius, axes, taken)
+    return Look(
+        Kind.OUTPUT,
+        parameters,
+        stated.frame,
+        stated.body,
+        stated.radius,
+        axes,
+        taken,
+        grid_open=grid_open,
+    )
 
 
 def _variables(

@@ -2,7 +2,8 @@
 
 An axis is a coordinate variable (named as its dimension) with `axis` X, Y or Z, or with one of
 the usual names. Variables over the three axes, in any order, are served; further dimensions must
-have length 1.
+have length 1. Values lie at the coordinates; where no axis has `bounds`, `grid = "cells"` in
+`run.toml` says that the coordinates are those at which cells begin.
 """
 
 from pathlib import Path
@@ -24,11 +25,6 @@ _LATHYS = {"gstep", "s_centr", "phys_length"}
 
 class NetcdfCubes(RunFolders):
     """Serves CF-style netCDF cubes."""
-
-    taken = (
-        "values are taken to lie at the coordinates of the axes; where these are edges of cells, "
-        "move them by half a cell"
-    )
 
     def inspect(self, path: Path, run: Run) -> Cube:
         """Find axes and variables; see `RunFolders`."""
@@ -63,7 +59,10 @@ class NetcdfCubes(RunFolders):
             x, y, z = (values(dataset.variables[name]).astype(np.float64) for name in axes)
             units = tuple(attribute(dataset.variables[name], "units") for name in axes)
             stated = Stated(frame=attribute(dataset, "coordinate_system"))
-        return Cube((x, y, z), (units[0], units[1], units[2]), held, stated, axes, file=file)
+            told = any(attribute(dataset.variables[name], "bounds") for name in axes)
+        return Cube(
+            (x, y, z), (units[0], units[1], units[2]), held, stated, axes, file=file, open=not told
+        )
 
 
 def _axis(dataset: Any, letter: str, file: str) -> str:

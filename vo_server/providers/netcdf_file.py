@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_server.blocks import Blocks, Chunking, Formed, Shape, Window
-from vo_server.errors import BadFile
-from vo_server.providers.classic_header import Placed, read_header
+from vo_server.errors import BadFile, BadTable
+from vo_server.formats.classic_header import Placed, read_header
 from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.hdf5_chunks import LOCK, ChunkTable, Place, opened_hdf5, storage
 from vo_server.providers.strided import Strided
@@ -21,6 +21,7 @@ from vo_server.providers.unpacking import Unpacking, unpacking
 _ERRORS = (OSError, RuntimeError, LookupError, AttributeError, ValueError, TypeError)
 # Side of the cubes of nodes that the library is asked for where a file has no chunks.
 _SIDE = 64
+_PIECE = 65_536  # bytes of a header that are read at a time
 _LIBRARY_CACHE = 2_097_152  # bytes of netCDF-C's own cache of chunks for each variable
 
 
@@ -35,10 +36,29 @@ def opened(path: Path) -> Iterator[Any]:
         try:
             with netCDF4.Dataset(path) as dataset:
                 if not _is_hdf5(dataset):
-                    read_header(DiskFile(path))
+                    placed_in(DiskFile(path))
                 yield dataset
         except _ERRORS as err:
             raise BadFile(f"{path.name} cannot be read as netCDF: {err}") from err
+
+
+def placed_in(file: DiskFile) -> dict[str, Placed]:
+    """Give the place of every variable of a classic file; raises BadFile where one lies beyond its
+    end, which the library does not notice.
+    """
+    known = bytearray()
+
+    def read(start: int, length: int) -> bytes:
+        while start + length > len(known):
+            piece = min(max(_PIECE, length), size - len(known))
+            known.extend(file.read(len(known), piece, "header"))
+        return bytes(known[start : start + length])
+
+    size = file.path.stat().st_size
+    try:
+        return {placed.name: placed for placed in read_header(read, size).variables}
+    except BadTable as err:
+        raise BadFile(f"{file.path.name}: {err.message}") from err
 
 
 def _is_hdf5(dataset: Any) -> bool:
@@ -73,7 +93,7 @@ def arrays(file: DiskFile, dataset: Any, wanted: Iterable[Wanted]) -> list[Block
                 for w, shape in zip(asked, shapes, strict=True)
             ]
     else:
-        placed = read_header(file)
+        placed = placed_in(file)
         stored = [_placed(file, placed, w, shape) for w, shape in zip(asked, shapes, strict=True)]
     return [
         _unpacked(file, dataset.variables[w.name], w, shape, raw)

@@ -228,7 +228,9 @@ def _snapshots(output: Output, parts: Sequence[_Served]) -> list[_Served]:
     made = []
     for part, told in zip(parts, output.snapshots, strict=True):
         time = told.moment
-        named = replace(part.resource, id=snapshot_id(output.id, time), time=time)
+        named = replace(
+            part.resource, id=snapshot_id(output.id, time), time=time, url=told.url or ""
+        )
         made.append(replace(part, resource=named))
     return made
 
@@ -255,6 +257,7 @@ def _changing(output: Output, snapshots: Sequence[Resource]) -> Resource:
         snapshots[0],
         id=output.id,
         time=None,
+        url="",
         step=min(s.step for s in snapshots if s.step is not None),
         version=hashlib.sha256(versions.encode()).hexdigest(),
         remarks=tuple(dict.fromkeys(r for s in snapshots for r in s.remarks)),

@@ -20,6 +20,7 @@ _FLAGS = (
     ("body-radius", "Its radius in the model, such as '3390 km'."),
     ("inner-boundary", "Radius of the model's obstacle, such as '3600 km'."),
     ("frame", "Frame of positions and vectors, such as MSO."),
+    ("grid", "Where values lie: at the nodes of the axes, or amid cells that begin there."),
     ("axis-unit", "Unit of axes that have none: km, m, or Rp for radii of the body."),
     ("id", "Id of a time series."),
     ("mission", "Spacecraft of a time series."),
@@ -97,7 +98,9 @@ def _answers(given: dict[str, str]) -> "Answers":
     def ask(doubt: "Doubt") -> str:
         if doubt.flag not in known:
             click.echo(doubt.why)
-            answer = click.prompt(doubt.asks, default=doubt.suggestion, show_default=True)
+            kind = click.Choice(doubt.choices, case_sensitive=False) if doubt.choices else None
+            likely = doubt.suggestion or None if kind else doubt.suggestion
+            answer = click.prompt(doubt.asks, default=likely, type=kind, show_default=True)
             known[doubt.flag] = str(answer)
         return known[doubt.flag]
 

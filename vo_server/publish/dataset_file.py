@@ -14,6 +14,10 @@ from vo_server.publish.doubt import Answers, Doubt
 from vo_server.publish.run_file import Origin, entry, word
 
 _AXES = ("x", "y", "z")
+_FRAMES = (
+    *("GSE", "GSM", "SM", "GEO", "GEI", "J2000", "MSO", "MSE", "MESO", "VSO", "VSE", "JSO"),
+    *("KSO", "KSM", "CSO", "RTN", "HAE", "HEE", "HEEQ", "HCI"),
+)
 _DATES = (
     (re.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d"), "%Y-%m-%d"),
     (re.compile(r"(?:19|20)\d\d[01]\d[0-3]\d"), "%Y%m%d"),
@@ -43,15 +47,20 @@ def dataset_text(
     remarks = [f"its times are those of the column {look.time}"]
     place = next((name for name, _ in vectors if name == "Position"), "")
     frame = look.frame or ""
-    if vectors and not frame:
-        names = ", ".join(name for name, _ in vectors)
-        frame = answers.to(doubt.frame(answers.given.get("body", ""), f"the vector {names}"))
+    whole = {column.name: _framed(column) for column in columns if _is_vector(column)}
+    untold = [name for name, _ in vectors] + [name for name, told in whole.items() if not told]
+    if untold and not frame:
+        what = f"the vector {', '.join(untold)}"
+        frame = answers.to(doubt.frame(answers.given.get("body", ""), what))
+    remarks += [f"{name}: by its name it is in {told}" for name, told in whole.items() if told]
     if place:
         dataset["location"] = [[place]]
-    if vectors:
+    tables = [_vector(name, parts, frame) for name, parts in vectors]
+    tables += [_whole(name, told or frame) for name, told in whole.items() if told or frame]
+    if tables:
         dataset["parameters"] = tomlkit.aot()
-    for name, parts in vectors:
-        dataset["parameters"].append(_vector(name, parts, frame))
+    for table in tables:
+        dataset["parameters"].append(table)
     bare = [p.name for p in columns if not p.unit and p.dtype.kind == "f"]
     if bare:
         remarks.append(f"no unit is told of {', '.join(bare)}; give one under parameters")
@@ -95,6 +104,28 @@ def _vectors(columns: Sequence[Parameter]) -> Iterator[tuple[str, list[Parameter
         parts = [f"{name}{letter if axis == 'x' else letter.upper()}" for letter in _AXES]
         if set(parts) <= known.keys() and len({known[part].unit for part in parts}) == 1:
             yield name.rstrip("_") or "Position", [known[part] for part in parts]
+
+
+def _is_vector(column: Parameter) -> bool:
+    """Tell whether a column of three numbers is a vector whose frame nothing tells yet."""
+    if column.shape != (3,) or column.dtype.kind != "f" or column.frame:
+        return False
+    first = re.split(r"[_. ]", column.name)[0]
+    return bool(_framed(column) or column.components or default_ucd(first))
+
+
+def _framed(column: Parameter) -> str:
+    """Give the frame that stands in a column's name, '' where none does."""
+    words = re.split(r"[_. ]", column.name.upper())[1:]
+    return next((word for word in words if word in _FRAMES), "")
+
+
+def _whole(name: str, frame: str) -> Any:
+    table = entry()
+    table["name"] = name
+    table["frame"] = frame
+    table["components"] = list(_AXES)
+    return table
 
 
 def _vector(name: str, parts: Sequence[Parameter], frame: str) -> Any:

@@ -9,13 +9,17 @@ class Doubt:
     """One thing to be told.
 
     flag: of the command line, without dashes; asks: a question; why: what depends on the answer;
-    suggestion: what is likely, '' where nothing is.
+    suggestion: what is likely, '' where nothing is; choices: all answers there are, none where any
+    text may be one; settled: whether that is taken where nobody
+    can be asked, as a convention says so.
     """
 
     flag: str
     asks: str
     why: str
     suggestion: str = ""
+    choices: tuple[str, ...] = ()
+    settled: bool = False
 
     def __str__(self) -> str:
         likely = f" Likely: {self.suggestion}." if self.suggestion else ""
@@ -39,6 +43,8 @@ class Answers:
             return self.given[doubt.flag]
         if self.ask is not None:
             return self.ask(doubt)
+        if doubt.settled:
+            return doubt.suggestion
         self.missing.append(doubt)
         return ""
 
@@ -106,4 +112,17 @@ def axis_unit(name: str, first: float, last: float, body: str) -> Doubt:
         f"axis {name} runs from {first:g} to {last:g}, in km, m or radii of the body?",
         "The file does not tell, and all else is scaled by it.",
         likely,
+    )
+
+
+def grid() -> Doubt:
+    """Ask where values lie."""
+    return Doubt(
+        "grid",
+        "do values lie at the coordinates of the axes (nodes), or amid the cells that begin there "
+        "(cells)?",
+        "A wrong one moves everything by half a cell; CF says nodes.",
+        "nodes",
+        choices=("nodes", "cells"),
+        settled=True,
     )

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
 
 from vo_server.errors import BadFile
-from vo_server.model.run import RUN_FILE
+from vo_server.model.run import RUN_FILE, ModelType
 from vo_server.ports import Look
 from vo_server.publish import doubt
 from vo_server.publish.doubt import Answers, Doubt
@@ -47,6 +47,7 @@ def run_text(
         document["run"] = tomlkit.table()
     run: Any = document["run"]
     remarks = list(_unused(run, answers))
+    remarks += _overruled(run, list(looks.values()), answers)
     body = _place(run, list(looks.values()), answers)
     _identify(run, body, answers, origin, remarks)
     if "release_date" not in run:
@@ -68,6 +69,7 @@ def _place(run: Any, looks: Sequence[Look], answers: Answers) -> str:
     if not body:
         body = answers.to(Doubt("body", "which body is at the origin?", "Orbits go around it."))
         _put(run, "body", body)
+    _put(run, "body_radius", answers.given.get("body-radius", ""))
     if not _told(run, "body_radius", [str(look.radius or "") for look in looks]):
         _put(run, "body_radius", answers.to(doubt.body_radius(body)))
     if not _told(run, "frame", [look.frame for look in looks]):
@@ -82,6 +84,18 @@ def _unused(run: Any, answers: Answers) -> Iterator[str]:
         flag = key.replace("_", "-")
         if key in run and answers.given.get(flag, run[key]) != run[key]:
             yield f"{RUN_FILE} says {key} = {run[key]} already; --{flag} is not used"
+
+
+def _overruled(run: Any, looks: Sequence[Look], answers: Answers) -> Iterator[str]:
+    """Tell of flags that say other than the files, which tell it themselves."""
+    stated = {
+        "body": next((look.body for look in looks if look.body), None),
+        "frame": next((look.frame for look in looks if look.frame), None),
+    }
+    for flag, told in stated.items():
+        given = answers.given.get(flag)
+        if told and given and given.casefold() != told.casefold() and flag not in run:
+            yield f"the files say {flag} = {told}; --{flag} is not used"
 
 
 def _ordered(run: Any) -> Any:
@@ -108,6 +122,7 @@ def _identify(run: Any, body: str, answers: Answers, origin: Origin, remarks: li
                     "model-type",
                     f"how does {model or 'the model'} compute (MHD, Hybrid, PIC, Analytic, ...)?",
                     "Registries list models by it.",
+                    choices=get_args(ModelType),
                 )
             ),
         )
@@ -151,6 +166,10 @@ def _output(
     if match:
         table["population"] = match[1]
         remarks.append(f"{name}: by its name it is of the population {match[1]}")
+    if look.grid_open:
+        grid = answers.to(doubt.grid())
+        table["grid"] = grid
+        remarks.append(f"{name}: its values lie at the {grid} of its axes")
     wanted = []
     for axis, unit, first, last in look.axes:
         if not unit:

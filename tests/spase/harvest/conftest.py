@@ -1,7 +1,8 @@
 """A peer on loopback, and a node that harvests from it."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,17 +12,18 @@ import pytest
 from vo_server.context import Context
 from vo_server.settings import load
 
-# Answers a request for a path: status, header fields, body.
-Answer = tuple[int, dict[str, str], bytes]
+# Answers a request for a path: status, header fields, body, in pieces where it has no known length.
+Answer = tuple[int, dict[str, str], bytes | Iterable[bytes]]
 Page = Callable[[str, dict[str, str]], Answer]
 
 
 class Peer:
-    """A server whose pages are a dictionary; counts what was asked."""
+    """A server whose pages are a dictionary; counts what was asked and sent."""
 
     def __init__(self) -> None:
         self.pages: dict[str, bytes | Page] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.sent = 0
         peer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -30,10 +32,15 @@ class Peer:
                 peer.asked.append((self.path, headers))
                 status, fields, body = peer.answer(self.path, headers)
                 self.send_response(status)
-                for name, text in {"Content-Length": str(len(body)), **fields}.items():
+                if isinstance(body, bytes):
+                    fields = {"Content-Length": str(len(body)), **fields}
+                for name, text in fields.items():
                     self.send_header(name, text)
                 self.end_headers()
-                self.wfile.write(body)
+                with suppress(ConnectionError):
+                    for piece in [body] if isinstance(body, bytes) else body:
+                        self.wfile.write(piece)
+                        peer.sent += len(piece)
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

@@ -1,11 +1,13 @@
 """Harvesting an OAI-PMH endpoint that answers by script."""
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from spase.harvest import oai
 from tests.spase.harvest.conftest import Answer, Peer
 from vo_server.context import Context
 from vo_server.harvest import run
@@ -153,6 +155,20 @@ def _page(body: str) -> Any:
     return page
 
 
+def _pages_without_end() -> Any:
+    """Give pages that each have nothing but another token."""
+    numbers = itertools.count()
+
+    def page(path: str, headers: dict[str, str]) -> Answer:
+        if "Identify" in path:
+            return _page("")(path, headers)  # type: ignore[no-any-return]
+        token = f"<ListRecords><resumptionToken>{next(numbers)}</resumptionToken></ListRecords>"
+        return _page(token)(path, headers)  # type: ignore[no-any-return]
+
+    return page
+
+
+_RECORD = "<ListRecords><record><metadata><a>{}</a></metadata></record></ListRecords>"
 _CIRCLE = "<ListRecords><resumptionToken>same</resumptionToken></ListRecords>"
 
 
@@ -162,14 +178,21 @@ _CIRCLE = "<ListRecords><resumptionToken>same</resumptionToken></ListRecords>"
         (_page(_CIRCLE), "circle"),
         (_page('<error code="badArgument">no &lt;b&gt;</error>'), "badArgument"),
         (_page("<ListRecords><record>"), "no XML"),
+        (_pages_without_end(), "more pages"),
+        (_page(_RECORD.format("<b/>" * 2000)), "without end"),
+        (_page(_RECORD.format("<!---->" * 2000)), "without end"),
+        (_page(_RECORD.format("<?b?>" * 2000)), "without end"),
+        (_page(_RECORD.format("<b c='' d='' e=''/>" * 500)), "without end"),
         (b"<html><body/></html>", "none of OAI-PMH"),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "none of OAI-PMH"),
         (b"", "no XML"),
     ],
 )
 def test_what_is_no_archive_leaves_what_was_there(
-    page: Any, says: str, peer: Peer, node: Node
+    page: Any, says: str, peer: Peer, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(oai, "_MOST_PAGES", 10)
+    monkeypatch.setattr(oai, "_MOST_NODES", 1500)
     endpoint = Endpoint(peer, deleted="no")
     endpoint.put("A", "2025-12-01T00:00:00Z")
     context = _node(peer, node)

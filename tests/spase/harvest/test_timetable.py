@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from tests.spase.harvest.conftest import Answer, Peer
 from vo_server.context import Context
-from vo_server.harvest import Timetable
-from vo_server.row import SourceState
+from vo_server.harvest import Timetable, run
+from vo_server.row import Query, SourceState
 
 Node = Callable[..., Context]
 
@@ -84,3 +84,28 @@ def test_what_is_fresh_is_not_asked_for_after_a_restart(peer: Peer, node: Node) 
     stop.set()
     assert _until(lambda: _ended("harvest", "harvest one"))
     assert peer.asked == []
+
+
+def test_sources_that_are_no_longer_set_are_let_go_of_at_the_start(peer: Peer, node: Node) -> None:
+    peer.pages |= {"/one.xml": _TREE}
+    context = node(_source(peer, "one"))
+    run(context, context.settings.harvest[0])
+    stop, context = threading.Event(), node("")
+    Timetable(context, stop).start()
+    assert _until(lambda: "no longer" in context.records.state("one").error)
+    assert _until(lambda: _ended("harvest"))
+    assert context.records.count(Query(sources=("one",))) == 0
+
+
+def test_a_failing_peer_is_asked_ever_less_and_not_before_it_says(peer: Peer, node: Node) -> None:
+    context = node(_source(peer, "one"))
+    waits = Timetable(context, threading.Event())._waits(context.settings.harvest[0])
+    assert next(waits) == 0.0
+    assert 54.0 <= next(waits) <= 66.0
+    assert 108.0 <= next(waits) <= 132.0
+    peer.pages["/one.xml"] = lambda path, headers: (503, {"Retry-After": "7200"}, b"")
+    assert next(waits) == 7200.0
+    peer.pages["/one.xml"] = _TREE
+    assert next(waits) == 86_400.0
+    del peer.pages["/one.xml"]
+    assert 54.0 <= next(waits) <= 66.0

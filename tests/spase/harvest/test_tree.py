@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from lxml import etree
+from starlette.testclient import TestClient
 
 from impex.tree import harvested, original
 from spase.harvest.tree import trees
 from tests.spase.harvest.conftest import Peer
+from vo_server.app import build
 from vo_server.context import Context
 from vo_server.errors import BadArgument, UnknownResource
 from vo_server.harvest import run
@@ -76,11 +78,13 @@ def test_all_real_trees_are_served_again_as_they_were(
         (f"peer.{name}", "") for name in contents
     ]
     schema: Any = etree.XMLSchema(etree.parse(shared / "standards/impex/xsd/impex-1_0_2.xsd"))
+    with TestClient(build(context.settings)) as client:
+        served = {
+            name: client.get(f"/impex/tree.xml?source=peer.{name}").content for name in contents
+        }
     for name, content in contents.items():
-        path = original(context, f"peer.{name}")
-        assert path is not None
-        assert path.read_bytes() == content
-        schema.validate(etree.fromstring(content))
+        assert served[name] == content
+        schema.validate(etree.fromstring(served[name]))
         assert [error.message for error in schema.error_log] == []
         resources = len(etree.fromstring(content).findall("{*}*/{*}ResourceID"))
         assert len(_ids(context, f"peer.{name}")) > 0.99 * resources
@@ -89,6 +93,37 @@ def test_all_real_trees_are_served_again_as_they_were(
         (0, 0, 0)
     }
     assert sum("if-none-match" in headers for _, headers in peer.asked) == len(contents)
+
+
+def test_an_invalid_tree_is_kept_with_what_is_wrong_and_served_as_it_came(
+    peer: Peer, node: Node, real: dict[str, bytes]
+) -> None:
+    good = real[f"standards/impex/trees/{_TREES['SINP']}"]
+    content = good.replace(b"<MeasurementType>", b"<MeasurementType>No", 1)
+    assert content != good
+    peer.pages["/tree.xml"] = content
+    context = node(_source(peer))
+    assert _one(context).error == ""
+    rows = context.records.search(Query(sources=("peer",)), limit=1000)
+    assert len(rows) == len(etree.fromstring(content).findall("{*}*/{*}ResourceID"))
+    assert sum("MeasurementType" in str(row.findings) for row in rows) == 1
+    with TestClient(build(context.settings)) as client:
+        assert client.get("/impex/tree.xml?source=peer").content == content
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["AMDA/getObsDataTree_LocalParams.xml", "CLWEB/clweb_tree.xml.gz"],
+)
+def test_a_tree_of_data_that_is_not_of_impex_is_read_too(
+    peer: Peer, node: Node, real: dict[str, bytes], path: str
+) -> None:
+    content = real[f"standards/impex/trees/{path}"]
+    peer.pages["/tree.xml"] = content
+    context = node(_source(peer))
+    assert _one(context).error == ""
+    (count,) = context.records.counts()
+    assert (count.kind, count.records) == ("dataCenter", 1)
 
 
 def test_a_tree_is_asked_for_only_when_it_is_new(peer: Peer, node: Node) -> None:
@@ -191,6 +226,37 @@ def test_one_broken_tree_takes_no_other_with_it(peer: Peer, node: Node) -> None:
     run(context, context.settings.harvest[0])
     assert _ids(context, "peer.A") == []
     assert _ids(context, "peer.C") == ["spase://Peer/Person/C"]
+
+
+def test_a_part_that_failed_and_is_gone_is_let_go_of_and_comes_back_whole(
+    peer: Peer, node: Node
+) -> None:
+    host = peer.url.removeprefix("http://")
+    peer.pages |= {"/a.xml": _tree("A"), "/c.xml": _tree("C")}
+    both = _configuration(host, ("A", "/a.xml"), ("C", "/c.xml"))
+    peer.pages["/c"] = both
+    context = node(_source(peer, "impex-configuration", "/c"))
+    run(context, context.settings.harvest[0])
+    good = peer.pages.pop("/a.xml")
+    run(context, context.settings.harvest[0])
+    peer.pages["/c"] = _configuration(host, ("C", "/c.xml"))
+    run(context, context.settings.harvest[0])
+    assert _ids(context, "peer.A") == []
+    assert original(context, "peer.A") is None
+    with pytest.raises(UnknownResource):
+        harvested(context, "peer.A")
+    peer.pages |= {"/a.xml": good, "/c": both}
+    run(context, context.settings.harvest[0])
+    assert _ids(context, "peer.A") == ["spase://Peer/Person/A"]
+
+
+def test_what_was_seen_at_one_url_tells_nothing_of_another(peer: Peer, node: Node) -> None:
+    peer.pages |= {"/tree.xml": _tree("A"), "/other.xml": _tree("A")}
+    context = node(_source(peer))
+    _one(context)
+    context = node(_source(peer, path="/other.xml"))
+    _one(context)
+    assert "if-none-match" not in peer.asked[-1][1]
 
 
 def test_a_configuration_is_read_with_care() -> None:

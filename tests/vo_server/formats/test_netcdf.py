@@ -242,7 +242,7 @@ def test_real_files(shared: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"", "this is not netCDF classic"),
+        (b"", "this is no netCDF classic"),
         (
             b"CDF\x05" + bytes(40),
             "netCDF-4 and CDF-5 tables are not read here; send netCDF classic",
@@ -266,9 +266,9 @@ def test_headers_that_lie() -> None:
     good = write(Table(Header((Parameter("x"), Parameter("y"))), (np.arange(5.0), np.arange(5.0))))
     length = good.index(b"count\0\0\0") + 8
     huge = good[:length] + b"\x7f\xff\xff\xff" + good[length + 4 :]
-    with pytest.raises(BadTable, match="variable 'x' is larger than the file"):
+    with pytest.raises(BadTable, match="variable 'x' lies beyond the end of the file"):
         read(huge)
-    with pytest.raises(BadTable, match="variable 'y' is larger than the file; is it cut off"):
+    with pytest.raises(BadTable, match="variable 'y' lies beyond the end of the file: truncated"):
         read(good[:-8])
     places = [
         i for i in range(len(good) - 3) if good[i : i + 4] == len(good[:-80]).to_bytes(4, "big")

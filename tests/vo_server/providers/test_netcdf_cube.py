@@ -240,3 +240,50 @@ def test_time_dependent_and_degenerate_cubes_are_refused(
         dataset.createVariable("n", "f4", tuple("xyz")).units = "m-3"
     assert list(provider.resources()) == []
     assert "unusable grid" in provider.refused()[0].reason
+
+
+def _linear(path: Path, descending: bool = False) -> None:
+    """Write x + 2 y + 3 z amid cells of unequal length; the axes tell where these begin."""
+    edges = np.array([0.0, 1.0, 3.0, 5.0, 7.0]) * (-1.0 if descending else 1.0)
+    middles = edges + np.array([0.5, 1.0, 1.0, 1.0, 1.0]) * (-1.0 if descending else 1.0)
+    x, y, z = np.meshgrid(middles, middles, middles, indexing="ij")
+    with netCDF4.Dataset(path, "w") as dataset:
+        for name in "xyz":
+            dataset.createDimension(name, 5)
+            axis = dataset.createVariable(name, "f8", (name,))
+            axis[:], axis.units = edges, "km"
+        variable = dataset.createVariable("n", "f8", ("x", "y", "z"))
+        variable[:], variable.units = x + 2.0 * y + 3.0 * z, "m-3"
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+@pytest.mark.parametrize(
+    ("grid", "off"), [("cells", [0.0, 0.0]), ("nodes", [5.25, 6.0]), ("", [5.25, 6.0])]
+)
+def test_values_amid_cells_are_moved_by_half_a_cell(
+    tmp_path: Path,
+    provider: NetcdfCubes,
+    write_run: WriteRun,
+    grid: str,
+    off: list[float],
+    sign: float,
+) -> None:
+    _linear(tmp_path / "a.nc", descending=sign < 0)
+    write_run("a.nc", f'grid = "{grid}"' if grid else "")
+    points = np.array([[0.75, 0.75, 0.75], [4.5, 4.5, 4.5]]) * 1000.0 * sign
+    with provider.field(_only(provider), ("n",)) as field:
+        values = field.sample(points, ("n",), "linear")[0]
+    expected = (points.sum(axis=1) + points[:, 1] + 2.0 * points[:, 2]) / 1000.0
+    assert np.ravel(values) == pytest.approx(expected + sign * np.array(off), abs=1e-9)
+
+
+def test_a_file_that_tells_where_its_values_lie_is_not_overruled(
+    tmp_path: Path, provider: NetcdfCubes, write_run: WriteRun
+) -> None:
+    _linear(tmp_path / "a.nc")
+    with netCDF4.Dataset(tmp_path / "a.nc", "a") as dataset:
+        dataset["x"].bounds = "x_bounds"
+    write_run("a.nc", 'grid = "cells"')
+    assert provider.resources() == []
+    (refused,) = provider.refused()
+    assert "the file itself tells where its values lie" in refused.reason

@@ -18,7 +18,7 @@ from vo_server.blocks import Blocks, Formed
 from vo_server.errors import BadFile
 from vo_server.providers.disk_file import DiskFile
 from vo_server.providers.hdf5_chunks import Chunked
-from vo_server.providers.netcdf_file import Wanted, arrays, opened, values
+from vo_server.providers.netcdf_file import Wanted, arrays, opened, placed_in, values
 from vo_server.providers.strided import Strided
 
 _SHAPE = (7, 9, 11)
@@ -306,3 +306,17 @@ def test_a_file_replaced_after_it_was_looked_at(tmp_path: Path, storage: dict[st
     with pytest.raises(BadFile, match=r"a\.nc was removed or replaced just now; ask again"):
         blocks.window(_PARTS[0])
     assert not _blocks(path).window(_PARTS[0]).any()
+
+
+@pytest.mark.parametrize("kind", ["NETCDF3_CLASSIC", "NETCDF3_64BIT_OFFSET", "NETCDF3_64BIT_DATA"])
+def test_every_cut_of_a_classic_file_is_noticed(tmp_path: Path, kind: Any) -> None:
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w", format=kind) as dataset:
+        dataset.createDimension("t", None)
+        for name in ("n", "b"):
+            dataset.createVariable(name, "i2", ("t",))[:] = np.arange(12)
+    raw = path.read_bytes()
+    for length in range(0, len(raw) - 2, 7):
+        path.write_bytes(raw[:length])
+        with pytest.raises(BadFile, match=r"a\.nc: "):
+            placed_in(DiskFile(path))

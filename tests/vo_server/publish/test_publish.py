@@ -1,6 +1,12 @@
 """Publishing bare files: written once, extended later, and nothing guessed."""
 
+import os
+import pty
+import select
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -9,14 +15,18 @@ from threading import Event
 import netCDF4
 import numpy as np
 import pytest
+from cdflib import cdfwrite
 from click.testing import CliRunner, Result
 
 from spase.check import SpaseChecker
+from vo_server import plugins
 from vo_server.budget import Budget
 from vo_server.cli import cli
 from vo_server.context import Context
 from vo_server.errors import BadArgument, BadFile
+from vo_server.model.parameter import Parameter
 from vo_server.model.resource import Kind
+from vo_server.model.table import Header, Table
 from vo_server.publish import doubt
 from vo_server.publish.dataset_file import pattern
 from vo_server.publish.doubt import Answers
@@ -162,6 +172,13 @@ def test_hand_edits_survive_and_new_files_are_added(run: Run, hc: Path) -> None:
     assert (file.read_text(), Path("node.toml").read_text()) == (text, node)
 
 
+def test_a_flag_that_the_file_overrules_is_told_of(run: Run, tmp_path: Path) -> None:
+    cube = _cube(tmp_path / "runs/a/field.nc", 3e7, "m", coordinate_system="GSE")
+    result = run("publish", "--authority", "Lab", *_TOLD, str(cube))
+    assert "the files say frame = GSE; --frame is not used" in result.output
+    assert "frame" not in (tmp_path / "runs/a/run.toml").read_text()
+
+
 def test_check_changes_nothing(run: Run, hc: Path, tmp_path: Path) -> None:
     series = _series(tmp_path / "series/mag")
     told = ("--authority", "Lab", "--mission", "MEX", *_TOLD)
@@ -246,3 +263,159 @@ def test_patterns_of_names(names: list[str], found: str) -> None:
 def test_names_without_a_pattern_are_refused() -> None:
     with pytest.raises(BadArgument, match="--pattern"):
         pattern(["a.csv", "b.csv"])
+
+
+def test_where_values_lie_is_told_by_the_flag_else_taken_from_cf(run: Run, tmp_path: Path) -> None:
+    told = ("--authority", "Lab", *_TOLD)
+    for grid, lower in (("nodes", -3e7), ("cells", -2.25e7)):
+        folder = tmp_path / grid
+        cube = _cube(folder / "runs/a/field.nc", 3e7, "m")
+        flags = () if grid == "nodes" else ("--grid", grid)
+        result = run("publish", "--config", f"{grid}/node.toml", *told, *flags, str(cube))
+        assert result.exit_code == 0, result.output
+        assert f"its values lie at the {grid} of its axes" in result.output
+        assert f'grid = "{grid}"' in (folder / "runs/a/run.toml").read_text()
+        context = Context(load(folder / "node.toml"), Event())
+        (output,) = context.registry.all(Kind.OUTPUT)
+        assert output.domain is not None
+        assert output.domain.lower == pytest.approx((lower,) * 3)
+        context.close()
+    cube = _cube(tmp_path / "odd/runs/a/field.nc", 3e7, "m")
+    result = run("publish", "--config", "odd/node.toml", *told, "--grid", "edges", str(cube))
+    assert "'nodes' or 'cells'" in str(result.exception)
+
+
+def _table() -> Table:
+    time = np.datetime64("2026-01-01", "ns") + np.arange(48) * np.timedelta64(3600, "s")
+    parameters = [Parameter("Time", time.dtype, xtype="timestamp", ucd="time.epoch")]
+    parameters += [Parameter(name, unit="km") for name in ("X", "Y", "Z")]
+    parameters += [Parameter(f"B{axis}", unit="nT") for axis in "xyz"]
+    numbers = [np.arange(48) + 100.0 * i for i in range(6)]
+    return Table(Header(tuple(parameters)), (time, *numbers))
+
+
+@pytest.mark.parametrize(
+    "name", sorted(name for name, form in plugins.formats().items() if form.extensions)
+)
+def test_a_series_in_every_format_is_published_and_served(
+    run: Run, tmp_path: Path, name: str
+) -> None:
+    form = plugins.format_named(name)
+    folder = tmp_path / "series/mag"
+    folder.mkdir(parents=True)
+    file = folder / f"mag.{form.extensions[0]}"
+    file.write_bytes(b"".join(form.write([_table()])))
+    told = ("--authority", "Lab", "--mission", "MEX", "--frame", "MSO")
+    result = run("publish", *told, str(file))
+    assert result.exit_code == 0, (result.output, result.exception)
+    context = Context(load(tmp_path / "node.toml"), Event())
+    (measured,) = context.registry.all(Kind.SERIES)
+    found = {p.name: (p.shape, p.unit, p.frame) for p in measured.parameters if p.shape}
+    assert found == {"Position": ((3,), "km", "MSO"), "B": ((3,), "nT", "MSO")}
+    series = context.datasets.get(measured.series.name) if measured.series else None
+    assert series is not None
+    context.close()
+    assert run("export", "records").exit_code == 0
+    assert [str(f) for f in SpaseChecker().check("records", Budget())] == []
+
+
+def test_an_istp_cdf_of_vectors_is_published(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "series/mag"
+    folder.mkdir(parents=True)
+    with cdfwrite.CDF(folder / "mag_20260101.cdf") as file:
+        file.write_globalattrs({"Mission_group": {0: "MEX"}})
+        file.write_var(
+            {"Variable": "Epoch", "Data_Type": 33, "Num_Elements": 1, "Rec_Vary": True,
+             "Dim_Sizes": []},
+            {"VAR_TYPE": "support_data", "UNITS": "ns"},
+            820_497_669_184_000_000 + np.arange(60) * 1_000_000_000,
+        )  # fmt: skip
+        for name in ("B", "B_MSO", "flux"):
+            file.write_var(
+                {"Variable": name, "Data_Type": 45, "Num_Elements": 1, "Rec_Vary": True,
+                 "Dim_Sizes": [3]},
+                {"VAR_TYPE": "data", "UNITS": "nT", "DEPEND_0": "Epoch", "FILLVAL": -1e31},
+                np.ones((60, 3)),
+            )  # fmt: skip
+    told = ("--authority", "Lab", "--mission", "MEX", "--instrument", "MAG")
+    result = run("publish", *told, str(folder / "mag_20260101.cdf"))
+    assert "in which frame is the vector B?" in result.stderr
+    result = run("publish", *told, "--frame", "IAU_MARS", str(folder / "mag_20260101.cdf"))
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert "B_MSO: by its name it is in MSO" in result.output
+    context = Context(load(tmp_path / "node.toml"), Event())
+    (measured,) = context.registry.all(Kind.SERIES)
+    found = {p.name: (p.shape, p.unit, p.frame) for p in measured.parameters[1:]}
+    assert found == {
+        "B": ((3,), "nT", "IAU_MARS"), "B_MSO": ((3,), "nT", "MSO"), "flux": ((3,), "nT", None)
+    }  # fmt: skip
+    assert measured.series is not None
+    assert measured.series.coverage.start == np.datetime64("2026-01-01T00:00:00")
+    context.close()
+
+
+def _dialogue(command: list[str], folder: Path, answers: dict[str, list[str]]) -> str:
+    """Talk to a command on a terminal: answers by words of the question; gives all it said."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    said, heard, ends = "", 0, time.monotonic() + 120.0
+    waiting = {words: list(texts) for words, texts in answers.items()}
+    try:
+        while time.monotonic() < ends:
+            if not select.select([ours], [], [], 1.0)[0]:
+                if process.poll() is not None:
+                    break
+                continue
+            try:
+                piece = os.read(ours, 4096)
+            except OSError:  # Linux's way to say that the other end is closed
+                break
+            if not piece:
+                break
+            said += piece.decode()
+            asked = said[heard:].rstrip()
+            texts = next((t for words, t in waiting.items() if t and words in asked), None)
+            if texts is not None and asked.endswith(":"):
+                os.write(ours, f"{texts.pop(0)}\n".encode())
+                heard = len(said)
+        process.wait(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    assert process.returncode == 0, said
+    assert not any(waiting.values()), said
+    return said
+
+
+def test_the_dialogue_on_a_real_terminal(tmp_path: Path) -> None:
+    cube = _cube(tmp_path / "runs/a/field.nc", 3.0)
+    command = [sys.executable, "-m", "vo_server", "publish", "--authority", "Lab", str(cube)]
+    said = _dialogue(
+        command,
+        tmp_path,
+        {
+            "which body is at the origin?": ["Mars"],
+            "which radius of Mars": [""],
+            "in which frame": [""],
+            "which model made the files?": ["AMITIS"],
+            "how does AMITIS compute": ["by magic", "hybrid"],
+            "amid the cells": ["edges", "cells"],
+            "in km, m or radii of the body?": ["Rp"],
+        },
+    )
+    assert "MESO is Mercury's" in said
+    assert "CF says nodes" in said
+    text = (tmp_path / "runs/a/run.toml").read_text()
+    for line in (
+        'body = "Mars"', 'body_radius = "3389.5 km"', 'frame = "MSO"', 'grid = "cells"',
+        'unit = "Rp"', 'model = "spase://Lab/SimulationModel/AMITIS"', 'model_type = "Hybrid"',
+    ):  # fmt: skip
+        assert line in text
+    assert "serves spase://Lab/NumericalOutput/AMITIS/Mars/a/field" in said
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*.toml")}
+    said = _dialogue([*command, "--check"], tmp_path, {})
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.toml")} == before
