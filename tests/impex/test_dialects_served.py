@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
+from impex.clock_angle import Turn
 from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.fmi import FMI
 from impex.latmos import LATMOS
@@ -41,6 +42,7 @@ from vo_server.errors import (
     WrongUnit,
 )
 from vo_server.frames import transform
+from vo_server.model.resource import Conditions, Kind, Resource
 from vo_server.model.space import Frame
 from vo_server.model.table import Table, concatenate
 from vo_server.model.time import print_times
@@ -426,6 +428,25 @@ def test_a_clock_angle_turns_trajectory_and_vectors(
     # What grew along y now grows along z.
     np.testing.assert_allclose(turned.column("Density")[:2], [1e6, 2e6])
     np.testing.assert_allclose(turned.column("Z")[:2], [0.0, 1e6])
+
+
+@pytest.mark.parametrize("degrees", [-90.0, 0.0, 30.0, 90.0, 135.0, 180.0, 270.0, 400.0])
+@pytest.mark.parametrize("field", [(1.0, 3.0, 0.0), (0.0, -2.0, 1.0), (5.0, 0.0, -4.0)])
+def test_a_turn_brings_the_runs_field_to_the_angle(
+    degrees: float, field: tuple[float, float, float]
+) -> None:
+    """The run's own field comes to the angle, in one turn by which x and all lengths stay."""
+    run = Resource(RUN, Kind.RUN, "A run", conditions=(Conditions(magnetic_field=field),))
+    turn = Turn.to(degrees, run)
+    y, z = turn.vectors(np.array([field[1]]), np.array([field[2]]))
+    aside = math.degrees(math.atan2(y[0], z[0])) - degrees
+    assert math.cos(math.radians(aside)) == pytest.approx(1.0, abs=1e-12)
+    assert math.hypot(y[0], z[0]) == pytest.approx(math.hypot(*field[1:]))
+    points = np.random.default_rng(1).normal(size=(5, 3))
+    back = turn.back(points)
+    np.testing.assert_array_equal(back[:, 0], points[:, 0])
+    again = np.column_stack(turn.vectors(back[:, 1], back[:, 2]))
+    np.testing.assert_allclose(again, points[:, 1:], rtol=1e-12)
 
 
 def test_a_clock_angle_needs_to_know_the_field(context: Context, wrap: Wrap) -> None:
