@@ -56,9 +56,9 @@ def hc_file(
     return head + b"".join(records) + extra + info.tobytes()
 
 
-def cell_values(cells: int, columns: int = 11) -> NDArray[np.float64]:
+def cell_values(cells: int, columns: int = 11, *, seed: int = 2) -> NDArray[np.float64]:
     """Give numbers of cells that float32 holds exactly."""
-    values = np.random.default_rng(2).uniform(1.0, 2.0, (cells, columns))
+    values = np.random.default_rng(seed).uniform(1.0, 2.0, (cells, columns))
     return np.asarray(values.astype(np.float32), np.float64)
 
 

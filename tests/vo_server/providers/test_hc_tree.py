@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
 from interpolation.status import Status
-from tests.hc_files import BASE, BINS, N, cell_values, hc_file
+from tests.hc_files import BASE, BINS, N, cell_values, centre, hc_file
+from vo_server.block_cache import shared_cache
 from vo_server.errors import BadArgument
 from vo_server.field import GridSpectra
 from vo_server.ports import Site, SpectraField
@@ -51,6 +52,34 @@ def test_children_are_found_where_they_lie(field: Callable[[bytes], Any]) -> Non
         assert status[0] == Status.OK
     nearest, _ = made.sample(centre[None] + 10.0, ["Density"], "nearest")
     assert nearest[0, 0] == values[BASE + 7, 0] / 1.5e-27
+
+
+def test_trees_of_snapshots_stay_within_the_cache(
+    tmp_path: Path, site: Site, write_run: Callable[..., None]
+) -> None:
+    """Two snapshots, and room for one: cells that went are grown again, with the same values."""
+    values = {name: cell_values(BASE + 8, seed=seed) for seed, name in enumerate(("a", "b"))}
+    for name, cells in values.items():
+        (tmp_path / f"{name}.hc").write_bytes(hc_file({_PARENT: BASE}, cells))
+    write_run("a.hc")
+    run = tmp_path / "run.toml"
+    snapshots = ", ".join(
+        f'{{ time = 2012-01-31T12:0{minute}:00Z, file = "{name}.hc" }}'
+        for minute, name in enumerate(values)
+    )
+    text = run.read_text(encoding="utf-8").replace('file = "a.hc"', f"snapshots = [{snapshots}]")
+    run.write_text(text, encoding="utf-8")
+    provider = HcCubes(CubeOptions(path="*.hc", cache_bytes=7_000), site)
+    output = provider.resources()[-1]
+    assert len(output.snapshots) == 2, provider.refused()
+    cache = shared_cache(7_000)
+    for _ in range(3):
+        for snapshot, cells in zip(output.snapshots, values.values(), strict=True):
+            with provider.field(snapshot, ["Density"]) as made:
+                assert isinstance(made, TreeField)
+                found, _ = made.sample(centre(3, 3, 3)[None], ["Density"], "nearest")
+                assert found[0, 0] == cells[(3 * N + 3) * N + 3, 0] / 1.5e-27
+                assert 0 < made.tree.load().nbytes <= cache.nbytes <= 7_000
 
 
 def test_refined_cells_may_be_refined_again(field: Callable[[bytes], Any]) -> None:
