@@ -544,6 +544,47 @@ def test_an_orbit_in_another_frame_of_earth(context: Context, wrap: Wrap) -> Non
     np.testing.assert_allclose(table.column("X"), orbit_at(times)[:, 0])
 
 
+def _framed(ask: Ask, frame: str, *, timed: bool = True) -> str:
+    """Store a client's table of three positions in a frame, and give its URL."""
+    fields = [
+        {"data": data, "name": axis, "unit": "m", "description": f"Position in {frame}"}
+        for axis, data in zip("XYZ", _POINTS, strict=True)
+    ]
+    times = {"data": "2007-07-12T00:00:00 2007-07-12T06:00:00 2007-07-12T12:00:00", "name": "Time"}
+    return ask("getVOTableURL", Fields=[times, *fields] if timed else fields)
+
+
+def test_a_clients_table_in_another_frame(context: Context, wrap: Wrap) -> None:
+    """Positions are turned into the run's frame, the client's own columns stay as they were."""
+    context.registry = Registry([StandIn(run="GSM")])
+    ask = _asker(context, wrap, FMI)
+    url = _framed(ask, "GSE")
+    table = _read(
+        context, ask("getDataPointValue", ResourceID=OUTPUT, url_XYZ=url, Variable="Density")
+    )
+    given = np.array([[float(value) for value in data.split()] for data in _POINTS]).T
+    hours = np.datetime64("2007-07-12", "ns") + np.arange(0, 18, 6) * np.timedelta64(1, "h")
+    there = transform(given, Frame("GSE"), Frame("GSM"), argument="a", times=hours)
+    assert np.abs(there - given)[1].max() > 1e4
+    np.testing.assert_allclose(table.column("Density")[:2], density(there)[:2], rtol=1e-12)
+    np.testing.assert_array_equal(np.column_stack([table.column(a) for a in "XYZ"]), given)
+
+
+@pytest.mark.parametrize("operation", ["getDataPointValue", "getFieldLine"])
+def test_a_clients_table_in_a_frame_that_cannot_be_turned(
+    context: Context, wrap: Wrap, operation: str
+) -> None:
+    context.registry = Registry([StandIn(run="GSM")])
+    ask = _asker(context, wrap, FMI)
+    for frame, timed, words in (
+        ("VSO", True, "in frame VSO, the run is in GSM; no exact"),
+        ("GSE", False, "in frame GSE, the run is in GSM; between these it takes the time"),
+    ):
+        url = _framed(ask, frame, timed=timed)
+        with pytest.raises(WrongFrame, match=words):
+            ask(operation, ResourceID=OUTPUT, url_XYZ=url)
+
+
 def test_an_orbit_in_a_frame_that_cannot_be_turned(context: Context, wrap: Wrap) -> None:
     context.registry = Registry([StandIn(frame="VSO")])
     ask = _asker(context, wrap, FMI)
