@@ -1,4 +1,8 @@
-"""Clock angle: a run turned about its x axis, so that its solar wind's field points elsewhere."""
+"""Clock angle: a run turned about its x axis, so that its solar wind's field points elsewhere.
+
+In the data model of IMPEx the clock angle is that of tan BY/BZ (AkasofuEpsilon): 0 along z, 90
+degrees along y. No service of old tells more.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

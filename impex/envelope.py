@@ -1,7 +1,8 @@
 """Envelope: bytes of a request to the elements of its SOAP body, without believing any of them.
 
 The parser knows no DTD, no entities and no network, and counts as it goes: what is too deep or
-too many ends the parse. Elements come out as plain values; attributes are read by nobody.
+too many ends the parse. Elements come out as plain values; of attributes only `href`, by which
+encoded messages point at values elsewhere, and `xsi:nil` are looked at.
 """
 
 import re
@@ -33,6 +34,8 @@ _CHARSETS = {
     "utf-16le": "utf-16-le",
     "utf-16be": "utf-16-be",
 }
+
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 
 # First bytes that settle the encoding whatever else is said; a BOM, or UTF-16 without one.
 _BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
@@ -103,6 +106,7 @@ class _Builder:
     def __init__(self) -> None:
         self._root: Element | None = None
         self._open: list[tuple[Element, list[str]]] = []
+        self._nil: list[Element] = []
         self._count = 0
 
     def doctype(self, *declaration: str | None) -> None:
@@ -121,6 +125,15 @@ class _Builder:
                 raise TooMuch(f"the request has more than {limit} {what}")
         namespace, _, name = tag.rpartition("}")
         element = Element(namespace.removeprefix("{"), name)
+        in_body = len(self._open) > 1 and self._open[1][0].name == "Body"
+        if in_body and "href" in attributes:
+            raise BadArgument(
+                f"{excerpt(name)} refers to a value elsewhere (href); send every value in its "
+                "place, document/literal",
+                argument=name,
+            )
+        if in_body and attributes.get(_NIL, "").strip() in ("true", "1"):
+            self._nil.append(element)
         if self._open:
             self._open[-1][0].children.append(element)
         else:
@@ -135,6 +148,13 @@ class _Builder:
         """End an element."""
         element, pieces = self._open.pop()
         element.text = "".join(pieces).strip()
+        if self._nil and self._nil[-1] is element:
+            self._nil.pop()
+            if element.text or element.children:
+                raise BadArgument(
+                    f"{excerpt(element.name)} is nil and has content; send one or the other",
+                    argument=element.name,
+                )
 
     def close(self) -> Element | None:
         """Give the root element, None where the parse ended before it."""

@@ -47,6 +47,11 @@ _INTERPOLATION = Parameter(
     declared="Linear",
     fallback="Linear",
 )
+_SPECTRA_INTERPOLATION = replace(
+    _INTERPOLATION,
+    fallback="NearestGridPoint",
+    note="Spectra are those of the nearest cell when left out, as FMI's service gave them.",
+)
 _OUTPUT = Parameter(
     "OutputFileType",
     enumerated(NAMESPACE, "OutputFormat", "netCDF", "VOTable", "ASCII"),
@@ -141,7 +146,7 @@ def _ask(name: str, note: str, *members: Parameter) -> Operation:
 
 
 _VALUE_EXTRA = extra("getDataPointValue", _INTERPOLATION, _OUTPUT)
-_SPECTRA_EXTRA = extra("getDataPointSpectra", _INTERPOLATION, _OUTPUT, channels(NAMESPACE))
+_SPECTRA_EXTRA = extra("getDataPointSpectra", _SPECTRA_INTERPOLATION, _OUTPUT, channels(NAMESPACE))
 
 FMI = Dialect(
     name="fmi",

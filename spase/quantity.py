@@ -133,7 +133,7 @@ def _parameter(group: Sequence[Parameter], population: str | None) -> Node:
         "Parameter",
         element("Name", first.label or (quantity if len(group) > 1 else first.name)),
         element("ParameterKey", ",".join(p.name for p in group)),
-        told("Description", first.description),
+        told("Description", _description(group)),
         told("UCD", first.ucd),
         told("Units", first.unit),
         coordinates(frame) if frame else None,
@@ -141,6 +141,16 @@ def _parameter(group: Sequence[Parameter], population: str | None) -> Node:
         told("FillValue", first.fill),
         _entity(quantity_of(first), qualifier, population),
     )
+
+
+def _description(group: Sequence[Parameter]) -> str:
+    """Give what describes a parameter, or a vector as a whole by what its components share."""
+    texts = [parameter.description for parameter in group]
+    if len(group) == 1 or not any(texts):
+        return texts[0]
+    shared = {text.removesuffix(f", {a}") for text, a in zip(texts, _AXES, strict=True)}
+    whole = shared.pop() if len(shared) == 1 else "; ".join(filter(None, texts))
+    return f"{whole}; components {', '.join(parameter.name for parameter in group)}"
 
 
 def coordinates(frame: str) -> Node:

@@ -1,4 +1,4 @@
-"""Block cache: decoded chunks and whole arrays in memory, up to a number of bytes."""
+"""Block cache: decoded chunks, whole arrays and trees in memory, up to a number of bytes."""
 
 import functools
 import itertools
@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -21,14 +21,29 @@ _PART = 262_144
 _SLAB = 8_388_608  # bytes read at a time of an array without compressed chunks
 
 
+class Weighed(Protocol):
+    """What tells how many bytes it takes."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        ...
+
+
+W = TypeVar("W", bound=Weighed)
+
+
 class BlockCache:
-    """Arrays kept in memory up to a number of bytes; the longest unused go first."""
+    """Arrays, and whatever else tells its bytes, kept in memory up to a number of them.
+
+    The longest unused go first.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
         self._bytes = 0
-        self._arrays: OrderedDict[Hashable, Array] = OrderedDict()
-        self._loading: dict[Hashable, Future[Array]] = {}
+        self._arrays: OrderedDict[Hashable, Any] = OrderedDict()
+        self._loading: dict[Hashable, Future[Any]] = {}
         self._lock = threading.Lock()
 
     @property
@@ -39,22 +54,25 @@ class BlockCache:
     def find(self, key: Hashable) -> Array | None:
         """Give the array of this key, None where it is not in memory."""
         with self._lock:
-            return self._find(key)
+            found: Array | None = self._find(key)
+            return found
 
-    def get(self, key: Hashable, load: Callable[[], Array]) -> Array:
-        """Give the array of this key, which must not be written to.
+    def get(self, key: Hashable, load: Callable[[], W]) -> W:
+        """Give what has this key, which must not be written to.
 
         Threads that want it at the same time load it once; other arrays are not waited for.
         """
         with self._lock:
             found = self._find(key)
             if found is not None:
-                return found
+                known: W = found
+                return known
             under_way = self._loading.get(key)
             if under_way is None:
-                mine = self._loading[key] = Future[Array]()
+                mine = self._loading[key] = Future[Any]()
         if under_way is not None:
-            return under_way.result()
+            waited: W = under_way.result()
+            return waited
         try:
             array = load()
         except BaseException as err:
@@ -62,20 +80,21 @@ class BlockCache:
                 del self._loading[key]
             mine.set_exception(err)
             raise
-        array.flags.writeable = False
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
         with self._lock:
             del self._loading[key]
             self._keep(key, array)
         mine.set_result(array)
         return array
 
-    def _find(self, key: Hashable) -> Array | None:
+    def _find(self, key: Hashable) -> Any:
         found = self._arrays.get(key)
         if found is not None:
             self._arrays.move_to_end(key)
         return found
 
-    def _keep(self, key: Hashable, array: Array) -> None:
+    def _keep(self, key: Hashable, array: Weighed) -> None:
         self._arrays[key] = array
         self._bytes += array.nbytes
         while self._bytes > self.max_bytes and len(self._arrays) > 1:

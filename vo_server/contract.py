@@ -11,9 +11,10 @@ from vo_server.budget import Budget
 from vo_server.errors import BadArgument, BadFile, Refusal
 from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Kind, Resource
-from vo_server.ports import FieldSource, OrbitSource, Provider, SeriesSource, Site
+from vo_server.ports import Ephemeris, FieldSource, OrbitSource, Provider, SeriesSource, Site
 from vo_server.series import read
 
+_LONG_AGO = "1700-01-01"  # a time that no orbit covers
 _REFUSALS = (BadArgument("a test refusal", argument="test"), BadFile("a test failure"))
 
 
@@ -38,8 +39,8 @@ def check_provider(plugin: type[Any], options: Mapping[str, Any], site: Site) ->
             findings += _snapshots(resource)
             for one in resource.snapshots or (resource,):
                 findings += _field(provider, one)
-        if resource.kind is Kind.ORBIT and isinstance(provider, OrbitSource):
-            findings += _orbit(provider, resource)
+        if resource.kind is Kind.ORBIT:
+            findings += _positions(provider, resource)
         if resource.kind is Kind.SERIES:
             findings += _series(provider, resource)
     return findings
@@ -141,6 +142,35 @@ def _series(provider: Provider, resource: Resource) -> Iterator[str]:
         yield f"{resource.id} has no records in its sample interval"
     if resource.parameters[0].dtype.kind != "M":
         yield f"{resource.id}: the first parameter is no time"
+
+
+def _positions(provider: Provider, resource: Resource) -> Iterator[str]:
+    """Check an orbit in each way in which its provider gives it."""
+    if isinstance(provider, OrbitSource):
+        yield from _orbit(provider, resource)
+    if isinstance(provider, Ephemeris):
+        yield from _ephemeris(provider, resource)
+    elif not isinstance(provider, OrbitSource):
+        yield f"{resource.id} has no positions: its provider lacks orbit() and positions()"
+
+
+def _ephemeris(provider: Ephemeris, resource: Resource) -> Iterator[str]:
+    """Ask for positions long ago, at no time, and where the orbit starts if it can be had whole."""
+    whole = provider.orbit(resource, None).times if isinstance(provider, OrbitSource) else None
+    known = whole[:1] if whole is not None else ()
+    times = np.array([_LONG_AGO, "NaT", *known], "datetime64[ns]")
+    try:
+        points = provider.positions(resource, times, Budget())
+    except Refusal as err:
+        yield f"{resource.id}: its positions at some times cannot be had: {err.message}"
+        return
+    if points.shape != (len(times), 3) or points.dtype != np.float64:
+        found = f"{points.dtype} {points.shape}"
+        yield f"{resource.id}: positions at times are {found}, not float64 (times, 3)"
+    elif not np.isnan(points[:2]).all():
+        yield f"{resource.id}: positions at times that it does not cover are not NaN"
+    elif not np.isfinite(points[2:]).all():
+        yield f"{resource.id}: there is no position where the orbit starts"
 
 
 def _orbit(provider: OrbitSource, resource: Resource) -> Iterator[str]:

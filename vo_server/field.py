@@ -20,6 +20,8 @@ from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
 from vo_server.patches import sample_parts
 
+_AXES = 3  # components of a vector
+
 
 @dataclass(frozen=True, slots=True)
 class Variable:
@@ -100,14 +102,20 @@ class GridField:
             found = WIDENED * np.abs(cubic - linear)
         return in_si(found, chosen)
 
-    def vector(self, names: Sequence[str]) -> GridVector | None:
-        """Give the vector of three variables, where they are of one unit and fit into memory."""
+    def vector(self, names: Sequence[str]) -> tuple[GridVector, tuple[float, ...]] | None:
+        """Give the vectors of three or six variables and their factors.
+
+        None where the variables of one vector differ in unit, or not all fit into memory.
+        """
         chosen = [self.variables[name] for name in names]
         kept = [variable.values for variable in chosen]
-        alike = len({variable.factor for variable in chosen}) == 1 and chosen[0].factor > 0.0
-        if not alike or not fit(kept):
+        factors = [variable.factor for variable in chosen]
+        first = tuple(factors[::_AXES])
+        alike = factors == [factor for factor in first for _ in range(_AXES)]
+        if not alike or min(first) <= 0.0 or not fit(kept):
             return None
-        return GridVector.of(self.grid, [array.load() for array in kept], obstacle(self.body))
+        vector = GridVector.of(self.grid, [array.load() for array in kept], obstacle(self.body))
+        return vector, first
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,9 @@ class _Vector:
     def followed(self) -> Vector:
         """Give what lines follow: the field's own vector where it has one, for that is quicker."""
         own = self.field.vector(self.names) if isinstance(self.field, VectorField) else None
-        return own or (lambda points: self.field.sample(points, self.names, "linear")[0].T)
+        if own is not None:
+            return own[0]
+        return lambda points: self.field.sample(points, self.names, "linear")[0].T
 
     def columns(self, points: Points) -> tuple[NDArray[np.float64], ...]:
         """Give components and length at points (n, 3)."""

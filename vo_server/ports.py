@@ -42,12 +42,13 @@ class Field(Protocol):
 
 @runtime_checkable
 class VectorField(Protocol):
-    """A field whose vectors lines can follow faster than by sampling it."""
+    """A field whose vectors lines and particles can follow faster than by sampling it."""
 
-    def vector(self, names: Sequence[str]) -> Vector | None:
-        """Give what `interpolation.streamline.trace` follows for three components, if anything.
+    def vector(self, names: Sequence[str]) -> tuple[Vector, tuple[float, ...]] | None:
+        """Give what can be followed for the components of one vector or of two, if anything.
 
-        It has the direction of what `sample` gives, not its unit.
+        It is what `sample` gives by the method `linear`, but for the factor of each vector, more
+        than zero, that makes it so.
         """
         ...
 

@@ -2,10 +2,12 @@
 
 import errno
 import hashlib
+import math
 import os
 import re
 import stat
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,8 @@ from vo_server.settings import Results
 
 _NAME = re.compile(r"[0-9a-f]{32}\.[a-z0-9]{1,8}")
 _UNFINISHED = ".part"
+_TRUSTED = 1.0  # seconds for which a look through the folder is trusted
+_SHARE = 32  # part of the free bytes that a process adds without another look
 _STALE = 3600.0  # seconds after which an unfinished file has no writer any more
 _DAY = 86400.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -36,7 +40,9 @@ class ResultStore:
     """A folder of results, shared by every process of the node.
 
     A result appears whole or not at all. The oldest go first, by the time they were last asked
-    for, so that all together never need more than `max_bytes`.
+    for, so that all together never need more than `max_bytes`. The folder is looked through at
+    most once in a while where there is room for plenty: one process trusts its last look for as
+    long as what it added since is a small share of what was free then.
     """
 
     def __init__(self, folder: Path, base_url: str, settings: Results) -> None:
@@ -44,6 +50,8 @@ class ResultStore:
         self._folder = folder
         self._prefix = f"{base_url}/results/"
         self._settings = settings
+        self._looked, self._free, self._added = -math.inf, 0, 0
+        self._counting = threading.Lock()
         with _storing():
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -76,7 +84,7 @@ class ResultStore:
                 self._folder.mkdir(parents=True, exist_ok=True)
                 handle, unfinished = tempfile.mkstemp(_UNFINISHED, f".{key}-", self._folder)
             try:
-                self._write(handle, blocks, budget)
+                size = self._write(handle, blocks, budget)
                 with _storing():
                     Path(unfinished).replace(self._folder / name)
             except BaseException:
@@ -87,8 +95,11 @@ class ResultStore:
             close = getattr(blocks, "close", None)
             if close is not None:
                 close()
+        with self._counting:
+            self._added += size
         with _storing():
-            self._make_room(0, keep=name)  # for what other processes added meanwhile
+            if self._share() < 0:
+                self._make_room(0, keep=name)  # for what other processes added meanwhile
         return name
 
     def url(self, name: str) -> str:
@@ -110,8 +121,8 @@ class ResultStore:
         name = url.removeprefix(self._prefix)
         return name if name != url and _NAME.fullmatch(name) else None
 
-    def _write(self, handle: int, blocks: Iterable[bytes], budget: Budget) -> None:
-        """Write the blocks into an open file, making room as they come, and close it."""
+    def _write(self, handle: int, blocks: Iterable[bytes], budget: Budget) -> int:
+        """Write the blocks into an open file, making room as they come; close it, give its size."""
         limit = min(self._settings.max_bytes, budget.bytes)
         size = room = 0
         try:
@@ -122,13 +133,21 @@ class ResultStore:
                     raise TooMuch(f"the result is larger than this node's limit of {limit} bytes")
                 with _storing():
                     if size > room:
-                        room = self._make_room(size)
+                        share = self._share()
+                        room = share if size <= share else self._make_room(size)
                     _write_all(handle, block)
             with _storing():
                 os.fchmod(handle, 0o644)
                 os.fsync(handle)  # the name must not survive a crash that the content does not
         finally:
             os.close(handle)
+        return size
+
+    def _share(self) -> int:
+        """Give the bytes that may still be added before the folder is looked through again."""
+        with self._counting:
+            fresh = time.monotonic() - self._looked < _TRUSTED
+            return self._free // _SHARE - self._added if fresh else -1
 
     def _make_room(self, needed: int, keep: str = "") -> int:
         """Drop what is too old, then the oldest until `needed` bytes fit; gives the free bytes."""
@@ -141,6 +160,8 @@ class ResultStore:
             if result.name != keep:
                 (self._folder / result.name).unlink(missing_ok=True)
                 room += result.size
+        with self._counting:
+            self._looked, self._free, self._added = time.monotonic(), room, 0
         return room
 
     def _kept(self) -> Iterator[_Kept]:

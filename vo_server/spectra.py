@@ -92,7 +92,13 @@ def fly_spectra(
 
 def _header(request: SpectraRequest, energies: NDArray[np.float64]) -> Header:
     resource, trajectory = request.resource, request.trajectory
-    flux = replace(resource.parameters[0], name="ParticleFlux", shape=(len(energies),))
+    flux = replace(
+        resource.parameters[0],
+        name="ParticleFlux",
+        ucd="phys.flux",
+        description="particle flux in each energy channel",
+        shape=(len(energies),),
+    )
     edges = energies / ELEMENTARY_CHARGE
     lines = [
         *describe_resource(resource),

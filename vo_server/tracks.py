@@ -12,11 +12,11 @@ from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
 from vo_server.frames import transform
 from vo_server.model.parameter import TEXT, Parameter
-from vo_server.model.request import TrackRequest
+from vo_server.model.request import Method, TrackRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
-from vo_server.ports import FieldSource
+from vo_server.ports import Field, FieldSource, VectorField
 from vo_server.sampling import describe_input, describe_resource
 from vo_server.snapshots import refuse_changing
 
@@ -82,11 +82,7 @@ def track(
         )
     wanted = fields_of(resource)
     with source.field(resource, wanted.names) as field:
-
-        def at(points: Points) -> NDArray[np.float64]:
-            return field.sample(points, wanted.names, request.method)[0].T
-
-        forces = Forces(at, wanted.flow)
+        forces = _forces(field, wanted, request.method)
         steps = _steps(request, forces)
         domain = (field.domain.lower, field.domain.upper)
         sides = {
@@ -109,6 +105,21 @@ def track(
                 numbers[block].astype(np.int32),
             )
             yield Table(header, columns, notes if done == total else ())
+
+
+def _forces(field: Field, wanted: _Fields, method: Method) -> Forces:
+    """Give what pushes: the field's own vectors where it has them, for that is quicker."""
+    own = None
+    if method == "linear" and isinstance(field, VectorField):
+        own = field.vector(wanted.names)
+    if own is not None:
+        vectors, (magnetic, other) = own
+        return Forces(vectors, wanted.flow, (magnetic, other))
+
+    def at(points: Points) -> NDArray[np.float64]:
+        return field.sample(points, wanted.names, method)[0].T
+
+    return Forces(at, wanted.flow)
 
 
 def _pushed(

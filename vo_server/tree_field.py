@@ -1,12 +1,13 @@
 """Field on refined cells: named arrays of one tree, sampled by the interpolation core."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from interpolation.blocks import CellTree, sample_tree
+from vo_server.block_cache import BlockCache
 from vo_server.errors import BadArgument
 from vo_server.field import Variable, in_si, obstacle
 from vo_server.model.parameter import Parameter
@@ -17,13 +18,54 @@ _METHODS = ("linear", "nearest", "nearest-cell")
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """The cells of a file: their tree, and the number in the file (n,) of each."""
+
+    tree: CellTree
+    order: NDArray[np.int64]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of both."""
+        return self.tree.nbytes + self.order.nbytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptTree:
+    """The cells of a file behind a cache: grown when they are wanted, and again when they went.
+
+    grow: makes them; domain, step, cells: of the tree.
+    """
+
+    grow: Callable[[], Grown] = field(repr=False)
+    cache: BlockCache = field(repr=False)
+    domain: Box
+    step: float
+    cells: int
+
+    @classmethod
+    def of(cls, grow: Callable[[], Grown], cache: BlockCache) -> "KeptTree":
+        """Grow the cells once, and keep them; raises what `grow` raises."""
+        grown = grow()
+        tree = grown.tree
+        domain = Box.between(tree.lower, tree.upper)
+        kept = cls(grow, cache, domain, tree.step, len(tree.levels))
+        cache.get(kept, lambda: grown)
+        return kept
+
+    def load(self) -> Grown:
+        """Give the cells."""
+        return self.cache.get(self, self.grow)
+
+
+@dataclass(frozen=True, slots=True)
 class TreeField:
     """A `vo_server.ports.Field` over the centres of refined cells in metres.
 
     The values of a variable are those of the tree's cells, shape (cells, 1, 1).
     """
 
-    tree: CellTree
+    tree: KeptTree
     variables: Mapping[str, Variable]
     frame: Frame
     body: Body
@@ -36,7 +78,7 @@ class TreeField:
     @property
     def domain(self) -> Box:
         """Bounds of the outermost base cells' centres."""
-        return Box.between(self.tree.lower, self.tree.upper)
+        return self.tree.domain
 
     @property
     def step(self) -> float:
@@ -57,7 +99,7 @@ class TreeField:
         chosen = [self.variables[name] for name in names]
         cells = [variable.load().reshape(-1) for variable in chosen]
         values, status = sample_tree(
-            self.tree, cells, points, method=method, body=obstacle(self.body)
+            self.tree.load().tree, cells, points, method=method, body=obstacle(self.body)
         )
         return in_si(values, chosen), status
 

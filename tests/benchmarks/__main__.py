@@ -142,9 +142,14 @@ def _parts(node: BenchNode, repeats: int) -> dict[str, tuple[float, float]]:
 
 def _asking(node: BenchNode) -> Callable[[int], str]:
     """Give what asks for 1,440 points, each time of another table."""
-    for i in range(120):
+    for i in range(751):
         _write_orbit(node.orbits / f"asked-{i}.vot", _orbit(1440, 1000 + i))
     return lambda i: node.call(RUN, f"{node.site}/asked-{i}.vot", _VARIABLES[:4])
+
+
+def _file(config: Path) -> Path:
+    """Give the file of the output that is sampled."""
+    return Path(Registry(providers(load(config))).get(RUN).resource.source)
 
 
 def main() -> None:
@@ -155,12 +160,14 @@ def main() -> None:
         old = _whole(node, 200_000, _VARIABLES, 5)
         parts = _parts(node, 200)
         services = impex.measure(node, _asking(node))
+        ours = {"a warm request": small["seconds"], "sampling alone": parts["sample"][0]}
+        tool = impex.measure_tool(_file(node.config), _orbit(1440, 0), ours)
         series = hapi.measure(node, Path(folder))
     results = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "whole_100000x8": large, "whole_1440x4": small, "whole_200000x8": old,
         "parts_1440x4": {name: {"p50": p50, "p99": p99} for name, (p50, p99) in parts.items()},
-        "impex": services, "hapi": series,
+        "impex": services, "hcintpol": tool, "hapi": series,
     }  # fmt: skip
     _OUTPUT.write_text(json.dumps(results, indent=2), encoding="utf-8")
     for result in (large, small, old):
@@ -175,6 +182,7 @@ def main() -> None:
         print(f"1,440 x 4 {name:15} p50 {p50 * 1e3:7.2f} ms   p99 {p99 * 1e3:7.2f} ms")
     print(f"FMI's service took about 10 s for 200,000 points; ours {old['seconds']:.2f} s")
     impex.show(services)
+    impex.show_tool(tool)
     hapi.show(series)
     print(f"written to {_OUTPUT}")
 

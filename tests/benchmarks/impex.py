@@ -1,8 +1,14 @@
-"""Measurements of IMPEx: calls side by side and in a row, and isAlive beside a bare echo.
+"""Measurements of IMPEx: calls side by side and in a row, isAlive beside a bare echo, FMI's tool.
 
-Run by `make bench`. CPU times are of the server's process; ratios are within one run.
+Run by `make bench`. CPU times are of the server's process; ratios are within one run. Two cores
+of one machine share caches, clock and often the silicon itself, so that the same work costs more
+CPU seconds beside a busy core: calls in a row are measured so as well.
 """
 
+import shutil
+import statistics
+import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -10,16 +16,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import psutil
 from lxml import etree
+from numpy.typing import NDArray
 
 from tests.benchmarks.node import BenchNode
 
 _CALLS = 50
 _ALIVE = 300
+_REPEATS = 5
+_TOOL = "hcintpol"  # of github.com/fmihpc/hyb; where it is on the PATH
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 _ENVELOPE = (
     f'<s:Envelope xmlns:s="{_SOAP}"><s:Body>'
@@ -31,9 +41,22 @@ def measure(node: BenchNode, ask: Callable[[int], object]) -> dict[str, Any]:
     """Measure a running node; ask: makes call i, whose table no other call has."""
     process = psutil.Process(node.pid)
     ask(0)
-    row = _cost(process, lambda: [ask(i) for i in range(1, _CALLS + 1)])
+    costs: dict[str, list[float]] = {"in_a_row": [], "beside_a_busy_core": [], "side_by_side": []}
+    calls = iter(range(1, 1 + 3 * _CALLS * _REPEATS))
+
+    def row() -> None:
+        for _ in range(_CALLS):
+            ask(next(calls))
+
+    def together() -> None:
+        list(pool.map(ask, [next(calls) for _ in range(_CALLS)]))
+
     with ThreadPoolExecutor(_CALLS) as pool:
-        side = _cost(process, lambda: list(pool.map(ask, range(_CALLS + 1, 2 * _CALLS + 1))))
+        for _ in range(_REPEATS):
+            costs["in_a_row"].append(_cost(process, row))
+            with _busy():
+                costs["beside_a_busy_core"].append(_cost(process, row))
+            costs["side_by_side"].append(_cost(process, together))
     with _echo() as echo:
         latencies = {
             "isAlive": _latency(f"{node.url}/impex/fmi"),
@@ -42,23 +65,71 @@ def measure(node: BenchNode, ask: Callable[[int], object]) -> dict[str, Any]:
         }
     return {
         "calls": _CALLS,
-        "cpu_seconds_in_a_row": row,
-        "cpu_seconds_side_by_side": side,
-        "ratio": side / row,
+        "cpu_seconds": {how: statistics.median(spent) for how, spent in costs.items()},
+        "ratio": _ratio(costs, "in_a_row"),
+        "ratio_beside_a_busy_core": _ratio(costs, "beside_a_busy_core"),
         "latency_seconds": latencies,
     }
 
 
+def measure_tool(file: Path, points: NDArray[np.float64], ours: dict[str, float]) -> dict[str, Any]:
+    """Measure FMI's tool on a file and points; ours: seconds of what we do with them, by name.
+
+    Gives why not where the tool is not at hand.
+    """
+    tool = shutil.which(_TOOL)
+    if tool is None:
+        return {"left_out": f"{_TOOL} is not on the PATH"}
+    given = "".join(f"{x!r} {y!r} {z!r}\n" for x, y, z in points.tolist())
+    seconds = []
+    for _ in range(4 * _REPEATS):
+        begun = time.perf_counter()
+        command = [tool, "-v", "n,vx,vy,vz", str(file)]
+        told = subprocess.run(command, input=given, capture_output=True, text=True, check=True)
+        seconds.append(time.perf_counter() - begun)
+        assert len(told.stdout.splitlines()) == len(points) + 1
+    median = statistics.median(seconds)
+    return {"seconds": median, "times": {what: median / own for what, own in ours.items()}}
+
+
 def show(results: dict[str, Any]) -> None:
     """Print them."""
-    row, side = (results[f"cpu_seconds_{how}"] for how in ("in_a_row", "side_by_side"))
+    row, busy, side = results["cpu_seconds"].values()
     print(
-        f"\nIMPEx: {results['calls']} calls of 1,440 points: CPU {row:.2f} s in a row, "
-        f"{side:.2f} s side by side"
-        f" (ratio {results['ratio']:.2f})"
+        f"\nIMPEx: {results['calls']} calls of 1,440 points, medians of {_REPEATS}: "
+        f"CPU {row:.2f} s in a row, {busy:.2f} s so beside a busy core, {side:.2f} s side by side "
+        f"(ratios {results['ratio']:.2f} and {results['ratio_beside_a_busy_core']:.2f})"
     )
     for name, (median, p99) in results["latency_seconds"].items():
         print(f"  {name:16} p50 {median * 1e3:6.2f} ms   p99 {p99 * 1e3:6.2f} ms")
+
+
+def show_tool(results: dict[str, Any]) -> None:
+    """Print how FMI's tool compares."""
+    if "left_out" in results:
+        print(f"  FMI's tool is left out: {results['left_out']}")
+        return
+    print(
+        f"  {_TOOL}: {results['seconds'] * 1e3:.1f} ms for 1,440 points x 4: "
+        + ", ".join(f"{times:.1f} x {what}" for what, times in results["times"].items())
+    )
+
+
+def _ratio(costs: dict[str, list[float]], how: str) -> float:
+    """Give the median of what calls side by side cost, in parts of those in a row."""
+    return statistics.median(
+        side / row for side, row in zip(costs["side_by_side"], costs[how], strict=True)
+    )
+
+
+@contextmanager
+def _busy() -> Iterator[None]:
+    """Keep one core busy."""
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as process:
+        try:
+            yield
+        finally:
+            process.kill()
 
 
 def _cost(process: psutil.Process, work: Callable[[], object]) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from lxml import etree
 
+from impex.clock_angle import Turn
 from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.fmi import FMI
 from impex.latmos import LATMOS
@@ -41,6 +42,7 @@ from vo_server.errors import (
     WrongUnit,
 )
 from vo_server.frames import transform
+from vo_server.model.resource import Conditions, Kind, Resource
 from vo_server.model.space import Frame
 from vo_server.model.table import Table, concatenate
 from vo_server.model.time import print_times
@@ -428,6 +430,25 @@ def test_a_clock_angle_turns_trajectory_and_vectors(
     np.testing.assert_allclose(turned.column("Z")[:2], [0.0, 1e6])
 
 
+@pytest.mark.parametrize("degrees", [-90.0, 0.0, 30.0, 90.0, 135.0, 180.0, 270.0, 400.0])
+@pytest.mark.parametrize("field", [(1.0, 3.0, 0.0), (0.0, -2.0, 1.0), (5.0, 0.0, -4.0)])
+def test_a_turn_brings_the_runs_field_to_the_angle(
+    degrees: float, field: tuple[float, float, float]
+) -> None:
+    """The run's own field comes to the angle, in one turn by which x and all lengths stay."""
+    run = Resource(RUN, Kind.RUN, "A run", conditions=(Conditions(magnetic_field=field),))
+    turn = Turn.to(degrees, run)
+    y, z = turn.vectors(np.array([field[1]]), np.array([field[2]]))
+    aside = math.degrees(math.atan2(y[0], z[0])) - degrees
+    assert math.cos(math.radians(aside)) == pytest.approx(1.0, abs=1e-12)
+    assert math.hypot(y[0], z[0]) == pytest.approx(math.hypot(*field[1:]))
+    points = np.random.default_rng(1).normal(size=(5, 3))
+    back = turn.back(points)
+    np.testing.assert_array_equal(back[:, 0], points[:, 0])
+    again = np.column_stack(turn.vectors(back[:, 1], back[:, 2]))
+    np.testing.assert_allclose(again, points[:, 1:], rtol=1e-12)
+
+
 def test_a_clock_angle_needs_to_know_the_field(context: Context, wrap: Wrap) -> None:
     ask = _asker(context, wrap, LATMOS)
     given = {
@@ -521,6 +542,47 @@ def test_an_orbit_in_another_frame_of_earth(context: Context, wrap: Wrap) -> Non
     there = transform(orbit_at(times), Frame("GSE"), Frame("GSM"), argument="x", times=times)
     np.testing.assert_allclose(table.column("Density"), density(there), rtol=1e-12)
     np.testing.assert_allclose(table.column("X"), orbit_at(times)[:, 0])
+
+
+def _framed(ask: Ask, frame: str, *, timed: bool = True) -> str:
+    """Store a client's table of three positions in a frame, and give its URL."""
+    fields = [
+        {"data": data, "name": axis, "unit": "m", "description": f"Position in {frame}"}
+        for axis, data in zip("XYZ", _POINTS, strict=True)
+    ]
+    times = {"data": "2007-07-12T00:00:00 2007-07-12T06:00:00 2007-07-12T12:00:00", "name": "Time"}
+    return ask("getVOTableURL", Fields=[times, *fields] if timed else fields)
+
+
+def test_a_clients_table_in_another_frame(context: Context, wrap: Wrap) -> None:
+    """Positions are turned into the run's frame, the client's own columns stay as they were."""
+    context.registry = Registry([StandIn(run="GSM")])
+    ask = _asker(context, wrap, FMI)
+    url = _framed(ask, "GSE")
+    table = _read(
+        context, ask("getDataPointValue", ResourceID=OUTPUT, url_XYZ=url, Variable="Density")
+    )
+    given = np.array([[float(value) for value in data.split()] for data in _POINTS]).T
+    hours = np.datetime64("2007-07-12", "ns") + np.arange(0, 18, 6) * np.timedelta64(1, "h")
+    there = transform(given, Frame("GSE"), Frame("GSM"), argument="a", times=hours)
+    assert np.abs(there - given)[1].max() > 1e4
+    np.testing.assert_allclose(table.column("Density")[:2], density(there)[:2], rtol=1e-12)
+    np.testing.assert_array_equal(np.column_stack([table.column(a) for a in "XYZ"]), given)
+
+
+@pytest.mark.parametrize("operation", ["getDataPointValue", "getFieldLine"])
+def test_a_clients_table_in_a_frame_that_cannot_be_turned(
+    context: Context, wrap: Wrap, operation: str
+) -> None:
+    context.registry = Registry([StandIn(run="GSM")])
+    ask = _asker(context, wrap, FMI)
+    for frame, timed, words in (
+        ("VSO", True, "in frame VSO, the run is in GSM; no exact"),
+        ("GSE", False, "in frame GSE, the run is in GSM; between these it takes the time"),
+    ):
+        url = _framed(ask, frame, timed=timed)
+        with pytest.raises(WrongFrame, match=words):
+            ask(operation, ResourceID=OUTPUT, url_XYZ=url)
 
 
 def test_an_orbit_in_a_frame_that_cannot_be_turned(context: Context, wrap: Wrap) -> None:

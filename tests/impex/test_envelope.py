@@ -76,6 +76,33 @@ def test_refusals_say_what_is_wrong(content: str, charset: str, words: str) -> N
     assert len(caught.value.message) < 200
 
 
+_XSI = "xmlns:xsi='http://www.w3.org/2001/XMLSchema-instance'"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("<a><b href='#id0'/></a><multiRef id='id0'>x</multiRef>", "'b' refers to a value elsewh"),
+        ("<a><b href='cid:part1'/></a>", "'b' refers to a value elsewhere"),
+        (f"<a {_XSI}><b xsi:nil='true'>x</b></a>", "'b' is nil and has content"),
+        (f"<a {_XSI}><b xsi:nil='1'><c/></b></a>", "'b' is nil and has content"),
+    ],
+)
+def test_values_that_are_elsewhere_or_nil_with_content(
+    wrap: Wrap, content: str, words: str
+) -> None:
+    with pytest.raises(BadArgument, match=words):
+        read_body(wrap(content))
+
+
+def test_nil_is_empty_and_headers_may_point_anywhere(wrap: Wrap) -> None:
+    content = wrap(
+        f"<a {_XSI}><b xsi:nil='true'> </b><c xsi:nil='false'>x</c><d xsi:nil='1'/></a>"
+    ).replace(b"<s:Header/>", b"<s:Header><t href='#x'/></s:Header>")
+    (element,) = read_body(content)
+    assert [child.text for child in element.children] == ["", "x", ""]
+
+
 def test_utf16_in_the_guise_of_utf8(wrap: Wrap) -> None:
     with pytest.raises(BadArgument, match=r"not well-formed|not in its charset"):
         read_body(wrap("<a>é</a>").decode().encode("utf-16-le"), "utf-8")

@@ -1,7 +1,9 @@
 """Command line: flights and traces offline, listings, refusals as one line, nothing left over."""
 
+import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,32 @@ def test_rank(folder: Path, shared: Path) -> None:
     done = _run(folder, "rank", "seen.vot", "--variable", "Nothing")
     assert done.returncode == 1
     assert done.stderr == "vo-server: no output has Nothing\n"
+
+
+def test_rank_shows_on_a_terminal_how_far_it_is(folder: Path) -> None:
+    (folder / "seen.csv").write_text(
+        "X [km],Y [km],Z [km],Ux [km/s]\n9000,0,0,-400\n0,9000,0,-380\n", encoding="utf-8"
+    )
+    mine, theirs = os.openpty()
+    command = [sys.executable, "-m", "vo_server", "rank", "seen.csv", "--variable", "Ux"]
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:
+        os.close(theirs)
+        told = b""
+        with suppress(OSError):  # a terminal whose other side is gone
+            while piece := os.read(mine, 65_536):
+                told += piece
+        os.close(mine)
+        assert process.stdout is not None
+        first = process.stdout.readline().split()
+    assert process.returncode == 0, told
+    assert b"flying" in told
+    assert first[0] == b"1"
 
 
 def test_rank_by_an_observed_wind(folder: Path) -> None:

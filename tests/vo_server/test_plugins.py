@@ -2,11 +2,17 @@
 
 from importlib.metadata import EntryPoint
 
+import numpy as np
 import pytest
+from pydantic import BaseModel, ConfigDict
 
 from vo_server import plugins
+from vo_server.budget import Budget
 from vo_server.contract import check_provider
 from vo_server.errors import BadArgument
+from vo_server.model.resource import Kind, Refused, Resource
+from vo_server.model.space import Points
+from vo_server.model.time import Times
 from vo_server.ports import Format, Site
 
 
@@ -68,6 +74,56 @@ def test_every_own_provider_keeps_the_contract(site: Site) -> None:
         "field": {"kind": "dipole", "strength": "50 nT"},
     }
     assert check_provider(plugins.load("vo_server.providers", "analytic"), dipole, site) == []
+
+
+class _Nothing(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class _Tracker:
+    """Knows one orbit at any time, at the origin wherever it is asked for."""
+
+    Options = _Nothing
+
+    def __init__(self, options: _Nothing, site: Site) -> None:
+        self._orbit = Resource("spase://MyLab/NumericalData/A/Orbit", Kind.ORBIT, "A")
+
+    def resources(self) -> list[Resource]:
+        return [self._orbit]
+
+    def refused(self) -> list[Refused]:
+        return []
+
+
+class _Here(_Tracker):
+    def positions(self, resource: Resource, times: Times, budget: Budget) -> Points:
+        return np.zeros((len(times), 3))
+
+
+class _Flat(_Tracker):
+    def positions(self, resource: Resource, times: Times, budget: Budget) -> Points:
+        return np.full(len(times), np.nan)
+
+
+class _Sound(_Tracker):
+    def positions(self, resource: Resource, times: Times, budget: Budget) -> Points:
+        return np.full((len(times), 3), np.nan)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "finding"),
+    [
+        (_Tracker, "has no positions: its provider lacks orbit() and positions()"),
+        (_Here, "positions at times that it does not cover are not NaN"),
+        (_Flat, "positions at times are float64 (2,), not float64 (times, 3)"),
+        (_Sound, None),
+    ],
+)
+def test_positions_at_any_time_keep_the_contract(
+    site: Site, plugin: type[_Tracker], finding: str | None
+) -> None:
+    found = check_provider(plugin, {}, site)
+    assert (len(found) == 1 and finding in found[0]) if finding else found == []
 
 
 def test_the_contract_finds_what_is_broken(site: Site) -> None:

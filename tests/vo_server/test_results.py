@@ -235,7 +235,34 @@ def test_the_total_never_goes_over_the_limit(tmp_path: Path) -> None:
         assert results.path(name) is not None
 
 
-def test_results_go_when_their_days_are_over(tmp_path: Path) -> None:
+def test_the_folder_is_looked_through_once_for_many_small_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look is trusted until a share of the room is gone, and no longer than its time."""
+    results = store(tmp_path, 32_000)  # of which a share is 1000
+    looks: list[Any] = []
+    scandir = os.scandir
+
+    def counted(path: Any) -> Any:
+        looks.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr("vo_server.results._TRUSTED", 3600.0)
+    monkeypatch.setattr("vo_server.results.os.scandir", counted)
+    for number in range(10):
+        put(results, f"small {number}", 100)
+    assert len(looks) == 1
+    put(results, "one more", 100)
+    assert len(looks) == 2
+    monkeypatch.setattr("vo_server.results._TRUSTED", 0.0)
+    put(results, "later", 100)
+    assert len(looks) > 2
+
+
+def test_results_go_when_their_days_are_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vo_server.results._TRUSTED", 0.0)
     results = store(tmp_path, days=2.0)
     put(results, "old", 10, age=2.1 * DAY)
     young = put(results, "young", 10, age=1.9 * DAY)

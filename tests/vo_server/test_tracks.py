@@ -1,6 +1,7 @@
 """Tracks: rows by side, steps, end reasons, refusals of fields and of particles."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,18 @@ from vo_server.tracks import fields_of, track
 
 Make = Callable[..., Any]
 _MASS, _CHARGE = 1.0, 1.0
+_B = ("Bx", "By", "Bz")
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A field that can be sampled and nothing else."""
+
+    field: Any
+
+    def __post_init__(self) -> None:
+        for name in ("parameters", "frame", "domain", "sample"):
+            object.__setattr__(self, name, getattr(self.field, name))
 
 
 def _same(value: float) -> Any:
@@ -57,6 +70,38 @@ def test_gyration(field: Any, trajectory: Make) -> None:
     np.testing.assert_allclose(y, np.sin(turns), atol=1e-4)
     np.testing.assert_allclose(seconds, np.arange(1258) * 0.005 / (2 * np.pi))
     assert set(number) == {1}
+
+
+@pytest.mark.parametrize("factor", [1.0, 1e-3])
+def test_quick_vectors_give_the_same_bits(
+    make_source: Make, trajectory: Make, factor: float
+) -> None:
+    """A field that only samples, and one whose vectors are followed by the core."""
+    rng = np.random.default_rng(3)
+    noise = {name: rng.normal(3.0, 1.0, (9, 9, 9)) for name in (*_B, "Ux", "Uy", "Uz")}
+    source = make_source({n: lambda _, v=v: v for n, v in noise.items()}, factor=factor)
+    starts, speeds = trajectory(rng.uniform(-3, 3, (20, 3))), rng.normal(0, 1, (20, 3))
+    quick = _track(source, starts, speeds, max_steps=200, direction="both")
+    assert source.opened.vector((*_B, "Ux", "Uy", "Uz")) is not None
+    slow = _track(
+        replace(source, opened=Sampled(source.opened)),
+        starts,
+        speeds,
+        max_steps=200,
+        direction="both",
+    )
+    for one, other in zip(quick.columns, slow.columns, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(quick) > 100
+
+
+def test_vectors_of_two_units_are_not_followed(make_source: Make) -> None:
+    source = make_source({name: _same(1.0) for name in _B})
+    bx = source.opened.variables["Bx"]
+    mixed = replace(
+        source.opened, variables={**source.opened.variables, "Bx": replace(bx, factor=2.0)}
+    )
+    assert mixed.vector(_B) is None
 
 
 def test_both_sides_and_their_ends(field: Any, trajectory: Make) -> None:

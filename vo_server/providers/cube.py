@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from interpolation.blocks import CellTree
 from interpolation.rectilinear import Grid
 from vo_server.block_cache import BlockCache, Kept
 from vo_server.blocks import Blocks
@@ -19,7 +18,7 @@ from vo_server.model.run import RUN_FILE, Output, Run
 from vo_server.model.space import Body, Frame
 from vo_server.ports import Look
 from vo_server.providers.disk_file import DiskFile
-from vo_server.tree_field import TreeField, TreeSpectra
+from vo_server.tree_field import KeptTree, TreeField, TreeSpectra
 from vo_server.units import length_in_metres, to_si
 
 Axis = NDArray[np.float64]
@@ -126,7 +125,7 @@ class Tree:
     energies: see `Cube`.
     """
 
-    tree: CellTree
+    tree: KeptTree
     arrays: tuple[Array, ...]
     stated: Stated = Stated()
     beside: tuple[Path, ...] = ()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from interpolation.blocks import CellTree
+from vo_server.block_cache import BlockCache
 from vo_server.blocks import Blocks, Formed, Loaded, Shape
 from vo_server.errors import BadFile
 from vo_server.model.run import Run
@@ -28,6 +28,7 @@ from vo_server.providers.hc_file import (
 )
 from vo_server.providers.run_folder import RunFolders
 from vo_server.providers.strided import Strided
+from vo_server.tree_field import Grown, KeptTree
 from vo_server.units import BOLTZMANN, ELEMENTARY_CHARGE
 
 Floats = NDArray[np.float64]
@@ -52,7 +53,7 @@ class HcCubes(RunFolders):
         file = DiskFile(path)
         header = read_header(path)
         if header.refined:
-            return _tree(file, header)
+            return _tree(file, header, self._cache)
         x, y, z = (
             np.asarray(lower + (np.arange(1, n - 1) - 0.5) * header.dx, np.float64)
             for lower, n in zip(header.lower, header.shape, strict=True)
@@ -93,24 +94,29 @@ def _energies(header: Header) -> Floats | None:
     return np.array(header.bins) * ELEMENTARY_CHARGE if header.bins else None
 
 
-def _tree(file: DiskFile, header: Header) -> Tree:
+def _tree(file: DiskFile, header: Header, cache: BlockCache) -> Tree:
     """Give what a refined file holds; it is read as a whole."""
-    tree, order = cell_tree(file.path, header, read_records(file.path, header))
-    form = partial(_grown, file, header, tree, order)
+
+    def grow() -> Grown:
+        grown = Grown(*cell_tree(file.path, header, read_records(file.path, header)))
+        file.check()
+        return grown
+
+    tree = KeptTree.of(grow, cache)
+    form = partial(_grown, file, header, tree)
     return Tree(tree, _arrays(header, form), file=file, energies=_energies(header))
 
 
-def _grown(
-    file: DiskFile, header: Header, tree: CellTree, order: NDArray[np.int64], formula: "Formula"
-) -> Blocks:
+def _grown(file: DiskFile, header: Header, tree: KeptTree, formula: "Formula") -> Blocks:
     """Give one quantity of the cells of a tree, means of their children in refined ones."""
 
     def load() -> Floats:
-        cells = read_records(file.path, header).data[order]
+        grown = tree.load()
+        cells = read_records(file.path, header).data[grown.order]
         file.check()
-        return tree.filled(formula(cells, header)).reshape(-1, 1, 1)
+        return grown.tree.filled(formula(cells, header)).reshape(-1, 1, 1)
 
-    return Loaded((len(order), 1, 1), np.dtype(np.float64), load)
+    return Loaded((tree.cells, 1, 1), np.dtype(np.float64), load)
 
 
 Formula = Callable[[Floats, Header], Floats]

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
 from interpolation.status import Status
+from tests.hc_files import BASE, BINS, N, cell_values, centre, hc_file
+from vo_server.block_cache import shared_cache
 from vo_server.errors import BadArgument
 from vo_server.field import GridSpectra
 from vo_server.ports import Site, SpectraField
@@ -17,67 +19,8 @@ from vo_server.providers.run_folder import CubeOptions
 from vo_server.tree_field import TreeField, TreeSpectra
 
 Floats = NDArray[np.float64]
-_N = 6
-_BASE = _N**3
-_HEADER = """# gamma = 1.6666666666666667
-# mu0 = 1.256637e-06
-# m = 1.5e-27
-{more}dim = 3
-ncd = {columns}
-nsd = 0
-realformat = float
-n1 = 6
-n2 = 6
-n3 = 6
-xmin0 = -4000
-xmin1 = -4000
-xmin2 = -4000
-dx = 2000
-type = hc
-ncells = {cells}
-bytes_per_int = 3
-eoh
-"""
-_BINS = """# spectra = 1
-# spectraUnit = 1/(m^2*s*eV*str)
-# SPECTRA FILE CONTENTS
-# 0000. bin: E (eV) = 10 100
-# 0001. bin: E (eV) = 100 1000
-# 0002. bin: E (eV) = 1000 10000
-# SPECTRA FILE CONTENTS
-"""
-
-
-def _number(value: int) -> bytes:
-    return value.to_bytes(3, "little", signed=True)
-
-
-def _leaf(values: Floats, parent: int = -1) -> bytes:
-    return b"L" + _number(parent) + values.astype(">f4").tobytes()
-
-
-def _file(
-    refined: dict[int, int], cells: int, values: Floats, *, more: str = "", extra: bytes = b""
-) -> bytes:
-    """Write a file: `refined` gives the first child of refined cells by their number."""
-    head = _HEADER.format(more=more, columns=values.shape[1], cells=cells).encode()
-    records = [
-        b"N" + _number(-1) + _number(refined[number]) if number in refined else _leaf(row)
-        for number, row in enumerate(values)
-    ]
-    info = np.zeros((cells, 2), np.uint8)
-    base = np.indices((_N,) * 3)
-    info[:_BASE, 0] = ((base == 0) | (base == _N - 1)).any(axis=0).ravel()
-    return head + b"".join(records) + extra + info.tobytes()
-
-
-def _values(cells: int, columns: int = 11) -> Floats:
-    values = np.random.default_rng(2).uniform(1.0, 2.0, (cells, columns))
-    return np.asarray(values.astype(np.float32), np.float64)
-
-
 # Cell (2, 3, 2) of the base lattice, ghosts counted.
-_PARENT = (2 * _N + 3) * _N + 2
+_PARENT = (2 * N + 3) * N + 2
 
 
 @pytest.fixture
@@ -97,38 +40,66 @@ def field(tmp_path: Path, site: Site, write_run: Callable[..., None]) -> Callabl
 
 
 def test_children_are_found_where_they_lie(field: Callable[[bytes], Any]) -> None:
-    values = _values(_BASE + 8)
-    made = field(_file({_PARENT: _BASE}, _BASE + 8, values))
+    values = cell_values(BASE + 8)
+    made = field(hc_file({_PARENT: BASE}, values))
     assert isinstance(made, TreeField)
     # The cell's centre is at -4000 + (index - 1/2) * 2000; its children 500 m from it.
     centre = -4000 + (np.array([2, 3, 2]) - 0.5) * 2000
     for child in range(8):
         place = centre + 500 * (2 * np.array([child & 1, child >> 1 & 1, child >> 2]) - 1)
         found, status = made.sample(place[None], ["Density"], "linear")
-        assert found[0, 0] == pytest.approx(values[_BASE + child, 0] / 1.5e-27, rel=1e-12)
+        assert found[0, 0] == pytest.approx(values[BASE + child, 0] / 1.5e-27, rel=1e-12)
         assert status[0] == Status.OK
     nearest, _ = made.sample(centre[None] + 10.0, ["Density"], "nearest")
-    assert nearest[0, 0] == values[_BASE + 7, 0] / 1.5e-27
+    assert nearest[0, 0] == values[BASE + 7, 0] / 1.5e-27
+
+
+def test_trees_of_snapshots_stay_within_the_cache(
+    tmp_path: Path, site: Site, write_run: Callable[..., None]
+) -> None:
+    """Two snapshots, and room for one: cells that went are grown again, with the same values."""
+    values = {name: cell_values(BASE + 8, seed=seed) for seed, name in enumerate(("a", "b"))}
+    for name, cells in values.items():
+        (tmp_path / f"{name}.hc").write_bytes(hc_file({_PARENT: BASE}, cells))
+    write_run("a.hc")
+    run = tmp_path / "run.toml"
+    snapshots = ", ".join(
+        f'{{ time = 2012-01-31T12:0{minute}:00Z, file = "{name}.hc" }}'
+        for minute, name in enumerate(values)
+    )
+    text = run.read_text(encoding="utf-8").replace('file = "a.hc"', f"snapshots = [{snapshots}]")
+    run.write_text(text, encoding="utf-8")
+    provider = HcCubes(CubeOptions(path="*.hc", cache_bytes=7_000), site)
+    output = provider.resources()[-1]
+    assert len(output.snapshots) == 2, provider.refused()
+    cache = shared_cache(7_000)
+    for _ in range(3):
+        for snapshot, cells in zip(output.snapshots, values.values(), strict=True):
+            with provider.field(snapshot, ["Density"]) as made:
+                assert isinstance(made, TreeField)
+                found, _ = made.sample(centre(3, 3, 3)[None], ["Density"], "nearest")
+                assert found[0, 0] == cells[(3 * N + 3) * N + 3, 0] / 1.5e-27
+                assert 0 < made.tree.load().nbytes <= cache.nbytes <= 7_000
 
 
 def test_refined_cells_may_be_refined_again(field: Callable[[bytes], Any]) -> None:
-    values = _values(_BASE + 16)
-    made = field(_file({_PARENT: _BASE, _BASE + 5: _BASE + 8}, _BASE + 16, values))
+    values = cell_values(BASE + 16)
+    made = field(hc_file({_PARENT: BASE, BASE + 5: BASE + 8}, values))
     centre = -4000 + (np.array([2, 3, 2]) - 0.5) * 2000 + [500, -500, 500]
     found, _ = made.sample(centre[None] + [-250.0, 250.0, -250.0], ["Density"], "linear")
-    assert found[0, 0] == pytest.approx(values[_BASE + 10, 0] / 1.5e-27, rel=1e-12)
+    assert found[0, 0] == pytest.approx(values[BASE + 10, 0] / 1.5e-27, rel=1e-12)
     assert made.step == 500.0
 
 
 @pytest.mark.parametrize(
     ("refined", "cells", "reason"),
     [
-        ({_PARENT: _BASE + 1}, _BASE + 8, "does not hold"),
-        ({_PARENT: 5}, _BASE + 8, "does not hold"),
-        ({}, _BASE + 8, "nobody's children"),
-        ({0: _BASE}, _BASE + 8, "refined ghost cell"),
-        ({_PARENT: _BASE, _PARENT + 1: _BASE}, _BASE + 8, "two cells'"),
-        ({_PARENT: _BASE, _BASE: _BASE}, _BASE + 8, "does not hold"),
+        ({_PARENT: BASE + 1}, BASE + 8, "does not hold"),
+        ({_PARENT: 5}, BASE + 8, "does not hold"),
+        ({}, BASE + 8, "nobody's children"),
+        ({0: BASE}, BASE + 8, "refined ghost cell"),
+        ({_PARENT: BASE, _PARENT + 1: BASE}, BASE + 8, "two cells'"),
+        ({_PARENT: BASE, BASE: BASE}, BASE + 8, "does not hold"),
     ],
 )
 def test_trees_that_are_none_are_refused(
@@ -139,7 +110,7 @@ def test_trees_that_are_none_are_refused(
     cells: int,
     reason: str,
 ) -> None:
-    (tmp_path / "a.hc").write_bytes(_file(refined, cells, _values(cells)))
+    (tmp_path / "a.hc").write_bytes(hc_file(refined, cell_values(cells)))
     write_run("a.hc")
     provider = HcCubes(CubeOptions(path="*.hc"), site)
     assert list(provider.resources()) == []
@@ -147,7 +118,7 @@ def test_trees_that_are_none_are_refused(
 
 
 def test_a_method_for_plain_grids_is_refused(field: Callable[[bytes], Any]) -> None:
-    made = field(_file({_PARENT: _BASE}, _BASE + 8, _values(_BASE + 8)))
+    made = field(hc_file({_PARENT: BASE}, cell_values(BASE + 8)))
     with pytest.raises(BadArgument, match="no cubic interpolation; it has linear"):
         made.sample(np.zeros((1, 3)), ["Density"], "cubic")
 
@@ -156,9 +127,9 @@ def test_a_method_for_plain_grids_is_refused(field: Callable[[bytes], Any]) -> N
 def test_spectra_have_a_parameter_for_each_bin(
     field: Callable[[bytes], Any], refined: bool
 ) -> None:
-    cells = _BASE + 8 * refined
-    values = _values(cells, 3)
-    made = field(_file({_PARENT: _BASE} if refined else {}, cells, values, more=_BINS))
+    cells = BASE + 8 * refined
+    values = cell_values(cells, 3)
+    made = field(hc_file({_PARENT: BASE} if refined else {}, values, more=BINS))
     assert isinstance(made, SpectraField)
     assert isinstance(made, TreeSpectra if refined else GridSpectra)
     assert [p.name for p in made.parameters] == ["Ebin0", "Ebin1", "Ebin2"]
@@ -168,7 +139,7 @@ def test_spectra_have_a_parameter_for_each_bin(
         made.energies / charge, [[10, 100], [100, 1000], [1000, 10000]], rtol=1e-12
     )
     place = -4000 + (np.array([3, 3, 3]) - 0.5) * 2000
-    number = (3 * _N + 3) * _N + 3
+    number = (3 * N + 3) * N + 3
     found, status = made.spectra(np.stack([place, place * 1e3]), "nearest")
     assert found.shape == (2, 3)
     assert {p.unit for p in made.parameters} == {"m-2.s-1.eV-1.sr-1"}
@@ -190,8 +161,8 @@ def test_spectra_have_a_parameter_for_each_bin(
 def test_garbled_energies_are_refused(
     tmp_path: Path, site: Site, write_run: Callable[..., None], old: str, new: str, reason: str
 ) -> None:
-    more = _BINS.replace(old, new)
-    (tmp_path / "a.hc").write_bytes(_file({}, _BASE, _values(_BASE, 3), more=more))
+    more = BINS.replace(old, new)
+    (tmp_path / "a.hc").write_bytes(hc_file({}, cell_values(BASE, 3), more=more))
     write_run("a.hc")
     provider = HcCubes(CubeOptions(path="*.hc"), site)
     assert list(provider.resources()) == []
