@@ -28,6 +28,14 @@ def document(records: list[Record], remarks: Sequence[str] = ()) -> bytes:
 
     Raises ValueError where they are of different documents, or there is none.
     """
+    root = tree(records, remarks)
+    _indent(root, "\n")
+    root.tail = "\n"
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def tree(records: list[Record], remarks: Sequence[str] = ()) -> Element:
+    """Give the root of a document as elements, see `document`."""
     first = records[0]
     if any(each.header != first.header or each.namespace != first.namespace for each in records):
         raise ValueError("records of one document share its header and namespace")
@@ -44,9 +52,7 @@ def document(records: list[Record], remarks: Sequence[str] = ()) -> bytes:
     for remark in remarks:
         told = "".join(c if c.isprintable() else " " for c in remark)
         root.append(etree.Comment(f" {re.sub('-(?=-|$)', '- ', told)} "))
-    _indent(root, "\n")
-    root.tail = "\n"
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return root
 
 
 def path(record: Record) -> str:

@@ -65,6 +65,15 @@ MIGRATIONS = (
       error TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE form (
+      key INTEGER NOT NULL,
+      prefix TEXT NOT NULL,
+      made TEXT NOT NULL,
+      content BLOB NOT NULL,
+      PRIMARY KEY (key, prefix)
+    );
+    """,
 )
 
 

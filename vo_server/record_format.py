@@ -17,19 +17,24 @@ class RecordFormat(Protocol):
     """A form of records, constructed with the node's `Context`; its entry point is its prefix.
 
     namespace: of the documents written; schema: URL of what they are valid against; sets: by name,
-    those of all records in this form, with what they are called.
+    those of all records in this form, with what they are called; lasting: whether what is written
+    follows from the row alone, so that it is kept with it.
     """
 
     namespace: str
     schema: str
     sets: Mapping[str, str]
+    lasting: bool
 
     def identifier(self, row: Row) -> str:
         """Give the name of a record in this form."""
         ...
 
     def write(self, row: Row) -> bytes | None:
-        """Give a record as a document, None where it has no such form."""
+        """Give a record as a document in UTF-8, None where it has no such form.
+
+        It has no XML declaration, as it stands inside others.
+        """
         ...
 
 
@@ -57,12 +62,18 @@ def record_formats(context: Any) -> dict[str, RecordFormat]:
 
 
 def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterator[Row]:
-    """Give rows with the forms they can be given in, and their names there."""
+    """Give rows with the forms they can be given in, those that last, and their names there."""
     for row in rows:
         if row.deleted:
             yield row
             continue
-        forms = {prefix: form for prefix, form in formats.items() if form.write(row) is not None}
+        written = {prefix: form.write(row) for prefix, form in formats.items()}
+        forms = {prefix: formats[prefix] for prefix, text in written.items() if text is not None}
+        kept = {
+            prefix: text
+            for prefix, text in written.items()
+            if text is not None and formats[prefix].lasting
+        }
         names = {form.identifier(row) for form in forms.values()} - {row.id}
         sets = {name for form in forms.values() for name in form.sets}
         lists = {
@@ -70,4 +81,4 @@ def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterato
             IDENTIFIER: tuple(sorted(names)),
             SET: tuple(sorted(sets)),
         }
-        yield replace(row, facets={**row.facets, **lists})
+        yield replace(row, facets={**row.facets, **lists}, forms=kept)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,9 @@ CREATE TEMP TABLE staged (
   stop INTEGER, digest TEXT, more TEXT, content BLOB
 )
 """
+_STAGED_FORM = (
+    "CREATE TEMP TABLE staged_form (id TEXT, prefix TEXT, content BLOB, PRIMARY KEY (id, prefix))"
+)
 _GONE = "CREATE TEMP TABLE gone (id TEXT PRIMARY KEY)"
 _STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What an update touches: `was` is the row shown before, `change` what becomes of the source's own.
@@ -84,6 +88,21 @@ UPDATE record SET revision = :revision
 WHERE shown AND id IN (SELECT id FROM touched)
   AND key IS NOT (SELECT was FROM touched WHERE touched.id = record.id)
 """
+_NO_FORMS = """
+DELETE FROM form WHERE key IN (
+  SELECT key FROM record JOIN touched USING (id) WHERE source = :source
+)
+"""
+_FORMS = """
+INSERT OR REPLACE INTO form
+SELECT record.key, staged_form.prefix, :made, staged_form.content
+FROM staged_form JOIN record USING (id) WHERE record.source = :source
+"""
+# Whether a row is what is kept, and how many of its forms this version of the program wrote.
+_KNOWN = """
+SELECT digest = :digest, (SELECT count(*) FROM form WHERE form.key = record.key AND made = :made)
+FROM record WHERE id = :id AND source = :source AND NOT deleted
+"""
 _FORGET = (
     "DELETE FROM words WHERE rowid IN (SELECT was FROM touched)",
     "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
@@ -96,6 +115,15 @@ _STAMPED = """
 record.*, revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created
 """
 _ROW = f"SELECT {_STAMPED} FROM record JOIN revision ON number = record.revision"  # noqa: S608
+# A row with one of its forms, and without its content where that form is kept.
+_FORMED = """
+SELECT record.id, kind, source, parent, title, start, stop, revision, deleted, more,
+  revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created,
+  form.content AS formed, CASE WHEN form.key IS NULL THEN record.content ELSE x'' END AS content
+FROM record JOIN revision ON number = record.revision
+LEFT JOIN form ON form.key = record.key AND form.prefix = :form AND form.made = :made
+"""
+_MADE = version("vo-server")  # forms that another version of this program wrote are not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +161,8 @@ class Records:
         wait. Raises what `rows` raises, and then nothing is changed.
         """
         with self._database.writing() as db:
-            db.execute(_STAGED)
-            db.execute(_GONE)
+            for table in (_STAGED, _STAGED_FORM, _GONE):
+                db.execute(table)
             doubled = self._stage(db, source, rows)
             whole = complete() if callable(complete) else complete
             with transaction(db):
@@ -145,23 +173,27 @@ class Records:
 
     def _stage(self, db: sqlite3.Connection, source: str, rows: Iterable[Row]) -> tuple[str, ...]:
         doubled: list[str] = []
-        known = "SELECT digest FROM record WHERE id = ? AND source = ? AND NOT deleted"
         db.execute("PRAGMA temp.journal_mode = OFF")
         for row in rows:
             if row.deleted:
-                db.execute("DELETE FROM staged WHERE id = ?", (row.id,))
+                for table in ("staged", "staged_form"):
+                    db.execute(f"DELETE FROM {table} WHERE id = ?", (row.id,))  # noqa: S608
                 db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
                 continue
             db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
             more, digest = packed(row)
-            before = db.execute(known, (row.id, source)).fetchone()
-            content = None if before is not None and before[0] == digest else row.content
+            asked = {"id": row.id, "source": source, "digest": digest, "made": _MADE}
+            same, made = db.execute(_KNOWN, asked).fetchone() or (False, 0)
+            content = None if same else row.content
             values = (
                 row.id, row.kind, authority(row.id), row.parent, row.title, seconds(row.start),
                 seconds(row.stop), digest, more, content,
             )  # fmt: skip
-            if db.execute(_STAGE, values).rowcount == 0 and len(doubled) < _DOUBLED:
-                doubled.append(row.id)
+            if db.execute(_STAGE, values).rowcount == 0:
+                doubled += [row.id] if len(doubled) < _DOUBLED else []
+            elif not same or made < len(row.forms):
+                forms = ((row.id, prefix, text) for prefix, text in row.forms.items())
+                db.executemany("INSERT INTO staged_form VALUES (?, ?, ?)", forms)
         return tuple(doubled)
 
     def note(self, state: SourceState) -> None:
@@ -231,25 +263,29 @@ class Records:
         since: int | None = None,
         until: int | None = None,
         limit: int = 100,
+        form: str = "",
     ) -> list[Row]:
         """Give what matches, deleted ones too, in the order of changes, after a `Row.place`.
 
         since, until: datestamps, both included. What changes between two pages comes later, once
         more; nothing is left out. A page ends early behind very large records. Words of the query
-        are not looked at.
+        are not looked at. form: a prefix; where that form of a row is kept, it is in its `forms`
+        and the content is empty.
         """
         where, values = _conditions(query, deleted=True)
         ask = (
-            f"{_ROW} WHERE {where} AND {_SPAN} AND (revision, id) > (:at, :id) "
-            "ORDER BY revision, id LIMIT :limit"
+            f"{_FORMED} WHERE {where} AND {_SPAN} AND (revision, record.id) > (:at, :id) "
+            "ORDER BY revision, record.id LIMIT :limit"
         )
         values |= {"since": since, "until": until, "at": after[0], "id": after[1], "limit": limit}
+        values |= {"form": form, "made": _MADE}
         rows: list[Row] = []
         size = 0
         with self._database.reading() as db, closing(db.execute(ask, values)) as found:
             for stored in found:
-                rows.append(unpacked(stored))
-                size += len(rows[-1].content)
+                formed = stored["formed"]
+                rows.append(unpacked(stored, None if formed is None else {form: formed}))
+                size += len(rows[-1].content) + len(formed or b"")
                 if size > _LARGEST_PAGE:
                     break
         return rows
@@ -353,11 +389,12 @@ def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int
     db.execute(_TOUCHED, {"source": source, "complete": complete})
     counts = dict(map(tuple, db.execute("SELECT change, count(*) FROM touched GROUP BY change")))
     if not counts:
+        db.execute(_FORMS, {"source": source, "made": _MADE})
         return counts
     db.execute("CREATE UNIQUE INDEX temp.touched_id ON touched (id)")
     (last,) = db.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
-    given = {"source": source, "revision": last + 1}
-    for statement in (_PUT, _DELETE, _SHOW, _CAME_FORWARD, *_FORGET):
+    given = {"source": source, "made": _MADE, "revision": last + 1}
+    for statement in (_PUT, _DELETE, _NO_FORMS, _FORMS, _SHOW, _CAME_FORWARD, *_FORGET):
         db.execute(statement, given)
     for stored in db.execute(_FOUND_BY):
         _index(db, stored)

@@ -24,8 +24,9 @@ def singles(documents: list[bytes]) -> Iterator[bytes]:
     """Give documents of a few resources of each, one by one with what stands before them."""
     for content in documents:
         root = etree.fromstring(content, etree.XMLParser(recover=True, resolve_entities=False))
-        header = [child for child in root if etree.QName(child).localname == "Version"]
-        for resource in [child for child in root if child not in header][:4]:
+        inside = list(root.iterchildren(etree.Element))
+        header = [child for child in inside if etree.QName(child).localname == "Version"]
+        for resource in [child for child in inside if child not in header][:4]:
             spaces: Any = root.nsmap
             made = etree.Element(root.tag, nsmap=spaces)
             made.extend(copy.deepcopy(child) for child in (*header, resource))

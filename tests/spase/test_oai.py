@@ -129,6 +129,17 @@ def test_lists_hold_what_they_say_in_every_form(ask: Oai, prefix: str) -> None:
         assert (record.find("{*}metadata") is None) == deleted
 
 
+@pytest.mark.parametrize("prefix", ["spase", "impex"])
+def test_what_was_kept_is_what_would_be_written_now(node: SpaseNode, prefix: str) -> None:
+    records, form = node.context.records, node.context.record_formats[prefix]
+    rows = records.page(Query(facets={PREFIX: (prefix,)}), form=prefix, limit=50)
+    assert len(rows) == 50
+    for kept in rows:
+        given = records.get(kept.id)
+        assert given is not None
+        assert kept.forms == {prefix: form.write(given)}
+
+
 def test_a_list_tells_how_long_it_is(ask: Oai) -> None:
     first = ask(_LIST).find(".//{*}resumptionToken")
     size = int(first.get("completeListSize"))
