@@ -67,6 +67,8 @@ _BLANK = {
 }
 # Elements of SPASE that only ids may be in, and of what kind: IMPEx has names there as well.
 _NAMED = {"PersonID": "Person", "RepositoryID": "Repository"}
+# Elements whose name or text one of the two models does not have, or that may be empty in one.
+_SPECIAL = {*_NAMES, *_NAMES.values(), *_BLANK, "Extension"}
 # Elements whose children of SPASE are attributes in IMPEx.
 _ATTRIBUTES = {"DiagnosisTimeStep": ("TimeStart", "Duration")}
 # A number with a unit, and what that is in another: attributes of IMPEx, one text of SPASE.
@@ -129,7 +131,11 @@ class _Walk:
         keeps = top and not self.back and "Extension" in kind.children
         given = {child.name for child in kept}
         children, homeless = list(kept), []
+        shape = _shape(self.target.name, kind.name)
         for child in _children(node, kind):
+            if not given and shape.takes(child):
+                children.append(child)
+                continue
             told = len(self.findings)
             made = None if self._name(child) in given else self._child(child, kind)
             if made is not None:
@@ -141,7 +147,6 @@ class _Walk:
         if homeless:
             originals = [child for child in node.children if child.name in homeless]
             children.append(Node("Extension", children=tuple(c.within(IMPEX) for c in originals)))
-        shape = _shape(self.target.name, kind.name)
         children = self._counted(children, shape)
         for name in shape.missing({child.name for child in children}):
             if name not in _BLANK:
@@ -197,9 +202,10 @@ class _Walk:
 
     def _counted(self, children: list[Node], shape: "_Shape") -> list[Node]:
         """Leave out, and tell, what there is more of than the target takes."""
-        counts = Counter([child.name for child in children])
-        if len(counts) == len(children) and not shape.choices:
+        names = [child.name for child in children]
+        if not shape.choices and len({*names}) == len(names):
             return children
+        counts = Counter(names)
         most = shape.most(counts)
         if all(count <= most.get(name, count) for name, count in counts.items()):
             return children
@@ -220,7 +226,8 @@ class _Shape:
 
     limits: of children in no group that repeats, how often they may be there; choices: what may be
     in each part of a choice; must: names that have to be there, None where that depends on others;
-    places: see `_places`; attributes: their names.
+    places: see `_places`; attributes: their names; texts: of children that hold text, what it may
+    be, nothing where that is anything.
     """
 
     content: Group
@@ -229,6 +236,17 @@ class _Shape:
     must: tuple[str, ...] | None
     places: dict[str, int]
     attributes: frozenset[str]
+    texts: dict[str, frozenset[str]]
+
+    def takes(self, child: Node) -> bool:
+        """Tell at once of a child that holds nothing but text whether it can stay as it is."""
+        values = self.texts.get(child.name)
+        return (
+            values is not None
+            and (not values or child.text in values)
+            and not (child.children or child.attributes or child.tail)
+            and child.namespace is None
+        )
 
     def most(self, counts: Counter[str]) -> dict[str, int]:
         """Give how often each child may be there, beside the others that are."""
@@ -260,22 +278,29 @@ def _shape(model_name: str, type_name: str) -> _Shape:
     is_plain = not top.choice and all(isinstance(p, Child) or p.least == 0 for p in top.parts)
     must = tuple(part.name for part in top.parts if isinstance(part, Child) and part.least)
     attributes = frozenset(attribute.name for attribute in kind.attributes)
-    return _Shape(top, limits, tuple(choices), must if is_plain else None, _places(top), attributes)
+    texts = {}
+    for name, child in kind.children.items():
+        below = model(model_name).type(child.type)
+        is_text = isinstance(below, SimpleType) and below.items is None and name not in _SPECIAL
+        if isinstance(below, SimpleType) and is_text and (_is_free(below) or below.values):
+            texts[name] = frozenset(below.values)
+    wanted = must if is_plain else None
+    return _Shape(top, limits, tuple(choices), wanted, _places(top), attributes, texts)
 
 
-def _children(node: Node, kind: ElementType) -> Iterator[Node]:
+def _children(node: Node, kind: ElementType) -> list[Node]:
     """Give the elements in a node; attributes as elements where the target has them so."""
-    for name in _ATTRIBUTES.get(node.name, ()):
-        text = dict(node.attributes).get(name)
-        if text is not None and name in kind.children:
-            yield Node(name, text)
-    yield from (child for child in node.children if child.name != COMMENT)
+    given = dict(node.attributes)
+    wanted = [name for name in _ATTRIBUTES.get(node.name, ()) if name in kind.children]
+    made = [Node(name, given[name]) for name in wanted if name in given]
+    return made + [child for child in node.children if child.name != COMMENT]
 
 
 def _put(node: Node, name: str, children: list[Node], shape: _Shape) -> Node:
     """Put an element together; children of one repeated choice keep their order."""
     places, known = shape.places, shape.attributes
-    children.sort(key=lambda child: places.get(child.name, len(places)))
+    if len(children) > 1:
+        children.sort(key=lambda child: places.get(child.name, len(places)))
     attributes = {key: text for key, text in node.attributes if key in known}
     if name in _ATTRIBUTES:
         wanted = known.intersection(_ATTRIBUTES[name])

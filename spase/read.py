@@ -253,22 +253,32 @@ def _is_header(element: Element, dialect: str) -> bool:
 
 def node_of(element: Element, own: str | None) -> Node:
     """Give an element as a node; `own` is the namespace that need not be said."""
-    children = tuple(
-        node_of(child, own) for child in element if isinstance(child.tag, str) or _is_comment(child)
-    )
-    return _node(element, own, children)
+    return _node(element, element.tag, own or "")
 
 
-def _node(element: Element, own: str | None, children: tuple[Node, ...]) -> Node:
-    text, tail = element.text or "", element.tail
-    if text and len(element) and not text.strip():
+def _node(element: Element, tag: Any, own: str) -> Node:
+    children: list[Node] = []
+    for child in element:
+        name = child.tag
+        if isinstance(name, str) or name is etree.Comment:
+            children.append(_node(child, name, own))
+    text, tail = element.text or "", element.tail or ""
+    if children and not text.strip():
         text = ""
-    tail = tail if tail and tail.strip() else ""
-    if _is_comment(element):
+    if tail and not tail.strip():
+        tail = ""
+    if tag is etree.Comment:
         return Node(COMMENT, text, tail=tail, line=_line(element))
-    namespace, name = _split(element.tag)
-    other = None if namespace == (own or "") else namespace
-    return Node(name, text, _attributes(element), children, other, tail, _line(element))
+    namespace, name = _split(tag)
+    return Node(
+        name,
+        text,
+        _attributes(element),
+        tuple(children),
+        None if namespace == own else namespace,
+        tail,
+        _line(element),
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -285,13 +295,9 @@ def _flatten(element: Element) -> None:
     etree.strip_tags(element, etree.Entity, etree.ProcessingInstruction)
 
 
-def _is_comment(element: Element) -> bool:
-    tag: Any = element.tag
-    return tag is etree.Comment
-
-
 def _attributes(element: Element) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(value)) for name, value in element.items())
+    items = element.items()
+    return tuple((str(name), str(value)) for name, value in items) if items else ()
 
 
 def _version(root: Element, dialect: str) -> Element | None:

@@ -84,7 +84,9 @@ _NAME = 240  # bytes of a file's name, with what is added to it
 
 def _has_bare(node: Node) -> bool:
     """Tell whether elements without a namespace are inside, which no default one may cover."""
-    return node.namespace == "" or any(_has_bare(child) for child in node.children)
+    if node.namespace == "":
+        return True
+    return bool(node.children) and any(map(_has_bare, node.children))
 
 
 def _put(parent: Element, node: Node, own: str | None) -> None:

@@ -234,13 +234,16 @@ class Records:
         if words is None:
             order = "id"
             keys = f"SELECT key, id AS place FROM record WHERE {where}"  # noqa: S608  # constants
+        elif query == Query(query.words, any_word=query.any_word):  # all words are of rows shown
+            order = "rank"
+            keys = "SELECT rowid AS key, rank AS place FROM words WHERE words MATCH :words"
         else:
             order = "place, key"
-            values["words"] = words
             keys = (
-                "SELECT key, bm25(words, 8.0, 4.0, 2.0, 1.0) AS place FROM words "  # noqa: S608
-                f"JOIN record ON key = words.rowid WHERE words MATCH :words AND {where}"
+                "SELECT key, rank AS place FROM words JOIN record ON key = words.rowid "  # noqa: S608
+                f"WHERE words MATCH :words AND {where}"
             )
+        values["words"] = words
         asked = f"""
             SELECT {_STAMPED}
             FROM ({keys} ORDER BY {order} LIMIT :limit OFFSET :skip) AS hit

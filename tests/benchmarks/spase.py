@@ -22,11 +22,15 @@ from pathlib import Path
 import psutil
 from lxml import etree
 
+from schemas import xsd
 from spase.catalogue import Catalogue
+from spase.check import SpaseChecker
+from spase.dictionary import NAMESPACES, nearest
 from spase.oai_answer import PAGE, Provider
 from tests.benchmarks.report import Row, machine, write_rows
 from tests.spase.corpus import corpus
 from tests.spase.served import write_node
+from vo_server.budget import Budget
 from vo_server.context import Context
 from vo_server.row import Query
 from vo_server.row import Row as Kept
@@ -85,16 +89,68 @@ def _paged(config: Path) -> tuple[float, float]:
     return pages / seconds, (peak - idle) / 1e6
 
 
+def _kept(context: Context) -> float:
+    """Keep the corpus; gives seconds without those in which it is made."""
+    made = 0.0
+
+    def rows() -> Iterator[Kept]:
+        nonlocal made
+        source = corpus(_SHARED, _RECORDS, source="peer")
+        while True:
+            begun = time.perf_counter()
+            row = next(source, None)
+            made += time.perf_counter() - begun
+            if row is None:
+                return
+            yield row
+
+    begun = time.perf_counter()
+    context.keep("peer", rows())
+    return time.perf_counter() - begun - made
+
+
+def _written(folder: Path) -> list[tuple[Path, str]]:
+    """Write the documents of the corpus at their ids; gives each with the model that judges it."""
+    found = []
+    for row in corpus(_SHARED, _RECORDS):
+        path = folder / f"{row.id.partition('://')[2]}.xml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(row.content)
+        found.append((path, nearest(NAMESPACES.get(row.namespace, "spase"), row.version).name))
+    return found
+
+
+def _check(folder: Path) -> list[Row]:
+    """Check the corpus by one process and by all, against parsing and validating by lxml alone."""
+    documents = _written(folder)
+
+    def bare(_: int) -> None:
+        for path, judge in documents:
+            xsd.schema(judge).validate(etree.parse(path))
+
+    def ours(processes: int | None, _: int) -> None:
+        for _finding in SpaseChecker(processes).check(str(folder), Budget()):
+            pass
+
+    bare(0)
+    alone = _median(bare, 3)
+    return [
+        Row(f"check of {_RECORDS} records", f"SpaseChecker, {told}", "lxml alone, one process",
+            _median(partial(ours, processes), 3), alone, 1 / 3)
+        for told, processes in (("one process", 1), ("all processors", None))
+    ]  # fmt: skip
+
+
 def main() -> None:
     """Measure, print and write."""
+    with tempfile.TemporaryDirectory() as name:
+        checked = _check(Path(name))
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         config = write_node(folder)
         context = Context(load(config), threading.Event())
         records = context.records
-        begun = time.perf_counter()
-        context.keep("peer", corpus(_SHARED, _RECORDS, source="peer"))
-        kept = time.perf_counter() - begun
+        kept = _kept(context)
         bare = _bare(folder / "bare.sqlite", corpus(_SHARED, _RECORDS, source="peer"))
         ids = [id for id, _, _ in records.identities()][:: _RECORDS // _ASKED]
 
@@ -123,6 +179,7 @@ def main() -> None:
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
             speed, memory = pool.submit(_paged, config).result()
         rows = [
+            *checked,
             Row("look-up by id", "Records.get", "bare SQLite",
                 _median(lambda n: records.get(ids[n % len(ids)]), _ASKED),
                 _median(bare_get, _ASKED), None),

@@ -184,6 +184,20 @@ def test_a_deleted_record_is_told_of(ask: Oai) -> None:
     assert root.find(".//{*}metadata") is None
 
 
+def test_what_is_deleted_has_no_form(ask: Oai) -> None:
+    headers = ask.all("ListIdentifiers", metadataPrefix="oai_dc")
+    gone = next(header for header in headers if header.get("status") == "deleted")
+    asked = f"verb=ListMetadataFormats&identifier={quote(gone.findtext('{*}identifier'))}"
+    assert ask.code(asked) == "noMetadataFormats"
+
+
+def test_no_identifier_is_said_to_be_of_the_scheme_oai(ask: Oai) -> None:
+    identify = ask("verb=Identify")
+    assert identify.find(".//{http://www.openarchives.org/OAI/2.0/oai-identifier}*") is None
+    ids = _ids(ask.all("ListIdentifiers", metadataPrefix="oai_dc"))
+    assert not any(id.startswith("oai:") for id in ids)
+
+
 def test_a_second_harvest_gets_what_changed(ask: Oai, shared: Path) -> None:
     begun = ask("verb=Identify").findtext("{*}responseDate")
     time.sleep(2.1)
