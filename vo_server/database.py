@@ -73,6 +73,7 @@ MIGRATIONS = (
       content BLOB NOT NULL,
       PRIMARY KEY (key, prefix)
     );
+    ALTER TABLE record ADD COLUMN given TEXT NOT NULL DEFAULT '';
     INSERT INTO words (words, rank) VALUES ('rank', 'bm25(8.0, 4.0, 2.0, 1.0)');
     """,
 )

@@ -1,6 +1,6 @@
 """Record format: a form in which records are given away, such as Dublin Core; a plug-in each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -61,24 +61,30 @@ def record_formats(context: Any) -> dict[str, RecordFormat]:
     }
 
 
-def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterator[Row]:
-    """Give rows with the forms they can be given in, those that last, and their names there."""
-    for row in rows:
-        if row.deleted:
-            yield row
-            continue
-        written = {prefix: form.write(row) for prefix, form in formats.items()}
-        forms = {prefix: formats[prefix] for prefix, text in written.items() if text is not None}
-        kept = {
-            prefix: text
-            for prefix, text in written.items()
-            if text is not None and formats[prefix].lasting
-        }
-        names = {form.identifier(row) for form in forms.values()} - {row.id}
-        sets = {name for form in forms.values() for name in form.sets}
+class Forms:
+    """The forms that rows can be given in, added before they are kept; see `vo_server.records`.
+
+    stamp: changes with the forms that last.
+    """
+
+    def __init__(self, formats: Mapping[str, RecordFormat]) -> None:
+        self._formats = formats
+        self.stamp = " ".join(sorted(prefix for prefix, form in formats.items() if form.lasting))
+
+    def __call__(self, row: Row, kept: Mapping[str, bytes] | None) -> Row:
+        """Give a row with its forms and its names there; kept: those that last, where known."""
+        forms = {}
+        for prefix, form in self._formats.items():
+            content = kept.get(prefix) if kept is not None and form.lasting else form.write(row)
+            if content is not None:
+                forms[prefix] = content
+        offered = {prefix: self._formats[prefix] for prefix in forms}
+        names = {form.identifier(row) for form in offered.values()} - {row.id}
+        sets = {name for form in offered.values() for name in form.sets}
         lists = {
             PREFIX: tuple(forms),
             IDENTIFIER: tuple(sorted(names)),
             SET: tuple(sorted(sets)),
         }
-        yield replace(row, facets={**row.facets, **lists}, forms=kept)
+        lasting = {prefix: forms[prefix] for prefix, form in offered.items() if form.lasting}
+        return replace(row, facets={**row.facets, **lists}, forms=lasting)

@@ -7,12 +7,12 @@ it first; the others are kept, and come forward when it goes.
 import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from vo_server.database import Database, transaction
 from vo_server.errors import BadArgument, excerpt
@@ -38,14 +38,14 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._]")
 _STAGED = """
 CREATE TEMP TABLE staged (
   id TEXT PRIMARY KEY, kind TEXT, authority TEXT, parent TEXT, title TEXT, start INTEGER,
-  stop INTEGER, digest TEXT, more TEXT, content BLOB
+  stop INTEGER, digest TEXT, given TEXT, more TEXT, content BLOB
 )
 """
 _STAGED_FORM = (
     "CREATE TEMP TABLE staged_form (id TEXT, prefix TEXT, content BLOB, PRIMARY KEY (id, prefix))"
 )
 _GONE = "CREATE TEMP TABLE gone (id TEXT PRIMARY KEY)"
-_STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 # What an update touches: `was` is the row shown before, `change` what becomes of the source's own.
 _TOUCHED = """
 CREATE TEMP TABLE touched AS
@@ -63,15 +63,15 @@ SELECT change.id, change.change, shown.key AS was FROM (
 """
 _PUT = """
 INSERT INTO record (id, source, kind, authority, parent, title, start, stop, born, revision,
-                    deleted, shown, digest, more, content)
+                    deleted, shown, digest, given, more, content)
 SELECT id, :source, kind, authority, parent, title, start, stop, :revision, :revision, 0, 0, digest,
-       more, content
+       given, more, content
 FROM staged WHERE id IN (SELECT id FROM touched)
 ON CONFLICT (id, source) DO UPDATE SET
   kind = excluded.kind, authority = excluded.authority, parent = excluded.parent,
   title = excluded.title, start = excluded.start, stop = excluded.stop,
-  revision = excluded.revision, deleted = 0, digest = excluded.digest, more = excluded.more,
-  content = excluded.content
+  revision = excluded.revision, deleted = 0, digest = excluded.digest, given = excluded.given,
+  more = excluded.more, content = excluded.content
 """
 _DELETE = """
 UPDATE record SET deleted = 1, revision = :revision, content = x''
@@ -98,11 +98,12 @@ INSERT OR REPLACE INTO form
 SELECT record.key, staged_form.prefix, :made, staged_form.content
 FROM staged_form JOIN record USING (id) WHERE record.source = :source
 """
-# Whether a row is what is kept, and how many of its forms this version of the program wrote.
-_KNOWN = """
-SELECT digest = :digest, (SELECT count(*) FROM form WHERE form.key = record.key AND made = :made)
-FROM record WHERE id = :id AND source = :source AND NOT deleted
+_GIVEN = """
+UPDATE record SET given = staged.given FROM staged
+WHERE record.id = staged.id AND record.source = :source AND record.given <> staged.given
 """
+_KNOWN = "SELECT key, digest, given FROM record WHERE id = ? AND source = ? AND NOT deleted"
+_KEPT = "SELECT prefix, content FROM form WHERE key = ? AND made = ?"
 _FORGET = (
     "DELETE FROM words WHERE rowid IN (SELECT was FROM touched)",
     "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
@@ -137,6 +138,19 @@ class Count:
     records: int
 
 
+class Offer(Protocol):
+    """Adds to rows what follows from them; stamp: changes with how it does that."""
+
+    stamp: str
+
+    def __call__(self, row: Row, kept: Mapping[str, bytes] | None) -> Row:
+        """Give a row with more to find it by, and its forms.
+
+        kept: the forms of the same row when it came before, None where it did not.
+        """
+        ...
+
+
 class Records:
     """The store; shared by all processes of the node, which each have one of these."""
 
@@ -150,7 +164,11 @@ class Records:
     # -- change
 
     def update(
-        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+        self,
+        source: str,
+        rows: Iterable[Row],
+        complete: bool | Callable[[], bool] = True,
+        offer: Offer | None = None,
     ) -> Changes:
         """Bring the rows of a source up to date, all at once or not at all.
 
@@ -158,43 +176,19 @@ class Records:
         came where only that tells it; rows that say of themselves that they are deleted always are.
         A row that did not change keeps its datestamp; of rows with one id the first counts. The
         rows are taken one by one before anything is written, so that a slow source makes nobody
-        wait. Raises what `rows` raises, and then nothing is changed.
+        wait. offer: what is added to each before it is kept. Raises what `rows` raises, and then
+        nothing is changed.
         """
         with self._database.writing() as db:
             for table in (_STAGED, _STAGED_FORM, _GONE):
                 db.execute(table)
-            doubled = self._stage(db, source, rows)
+            doubled = _stage(db, source, rows, offer)
             whole = complete() if callable(complete) else complete
             with transaction(db):
                 counts = _merge(db, source, whole)
         return Changes(
             counts.get("new", 0), counts.get("modified", 0), counts.get("deleted", 0), doubled
         )
-
-    def _stage(self, db: sqlite3.Connection, source: str, rows: Iterable[Row]) -> tuple[str, ...]:
-        doubled: list[str] = []
-        db.execute("PRAGMA temp.journal_mode = OFF")
-        for row in rows:
-            if row.deleted:
-                for table in ("staged", "staged_form"):
-                    db.execute(f"DELETE FROM {table} WHERE id = ?", (row.id,))  # noqa: S608
-                db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
-                continue
-            db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
-            more, digest = packed(row)
-            asked = {"id": row.id, "source": source, "digest": digest, "made": _MADE}
-            same, made = db.execute(_KNOWN, asked).fetchone() or (False, 0)
-            content = None if same else row.content
-            values = (
-                row.id, row.kind, authority(row.id), row.parent, row.title, seconds(row.start),
-                seconds(row.stop), digest, more, content,
-            )  # fmt: skip
-            if db.execute(_STAGE, values).rowcount == 0:
-                doubled += [row.id] if len(doubled) < _DOUBLED else []
-            elif not same or made < len(row.forms):
-                forms = ((row.id, prefix, text) for prefix, text in row.forms.items())
-                db.executemany("INSERT INTO staged_form VALUES (?, ?, ?)", forms)
-        return tuple(doubled)
 
     def note(self, state: SourceState) -> None:
         """Keep how it stands with a source."""
@@ -387,17 +381,50 @@ CASE WHEN deleted THEN 'Deleted'
 """
 
 
+def _stage(
+    db: sqlite3.Connection, source: str, rows: Iterable[Row], offer: Offer | None
+) -> tuple[str, ...]:
+    """Put what came into tables of its own; gives ids that came more than once."""
+    doubled: list[str] = []
+    db.execute("PRAGMA temp.journal_mode = OFF")
+    for row in rows:
+        if row.deleted:
+            for table in ("staged", "staged_form"):
+                db.execute(f"DELETE FROM {table} WHERE id = ?", (row.id,))  # noqa: S608
+            db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
+            continue
+        db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
+        key, before, last = db.execute(_KNOWN, (row.id, source)).fetchone() or (0, "", "")
+        given, kept, whole = "", None, row
+        if offer is not None:
+            given = f"{packed(row)[1]} {_MADE} {offer.stamp}"
+            kept = dict(map(tuple, db.execute(_KEPT, (key, _MADE)))) if given == last else None
+            whole = offer(row, kept)
+        more, digest = packed(whole)
+        values = (
+            row.id, row.kind, authority(row.id), row.parent, row.title, seconds(row.start),
+            seconds(row.stop), digest, given, more, None if digest == before else row.content,
+        )  # fmt: skip
+        if db.execute(_STAGE, values).rowcount == 0:
+            doubled += [row.id] if len(doubled) < _DOUBLED else []
+        elif kept is None or digest != before:
+            forms = ((row.id, prefix, text) for prefix, text in whole.forms.items())
+            db.executemany("INSERT INTO staged_form VALUES (?, ?, ?)", forms)
+    return tuple(doubled)
+
+
 def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int]:
     """Put what was staged into its place; gives how many rows of the source became what."""
     db.execute(_TOUCHED, {"source": source, "complete": complete})
     counts = dict(map(tuple, db.execute("SELECT change, count(*) FROM touched GROUP BY change")))
     if not counts:
-        db.execute(_FORMS, {"source": source, "made": _MADE})
+        for statement in (_FORMS, _GIVEN):
+            db.execute(statement, {"source": source, "made": _MADE})
         return counts
     db.execute("CREATE UNIQUE INDEX temp.touched_id ON touched (id)")
     (last,) = db.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
     given = {"source": source, "made": _MADE, "revision": last + 1}
-    for statement in (_PUT, _DELETE, _NO_FORMS, _FORMS, _SHOW, _CAME_FORWARD, *_FORGET):
+    for statement in (_PUT, _DELETE, _NO_FORMS, _FORMS, _GIVEN, _SHOW, _CAME_FORWARD, *_FORGET):
         db.execute(statement, given)
     for stored in db.execute(_FOUND_BY):
         _index(db, stored)

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -22,7 +23,7 @@ from tests.spase.schemas import errors
 from tests.spase.served import SpaseNode, spase_node
 from vo_server.budget import Budget
 from vo_server.record_format import PREFIX
-from vo_server.row import OWN, Query
+from vo_server.row import OWN, Changes, Query, Row
 
 _PREFIXES = ("spase", "impex", "oai_dc", "ivo_vor")
 _CUBE = "spase://MyLab/NumericalOutput/Dipole/Cube"
@@ -138,6 +139,31 @@ def test_what_was_kept_is_what_would_be_written_now(node: SpaseNode, prefix: str
         given = records.get(kept.id)
         assert given is not None
         assert kept.forms == {prefix: form.write(given)}
+
+
+def test_a_record_that_came_before_is_not_written_again(
+    node: SpaseNode, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = list(corpus(shared, 60, seed=5, source="again"))
+    node.context.keep("again", rows)
+    form = node.context.record_formats["spase"]
+    written: list[str] = []
+    write = form.write
+
+    def noted(row: Row) -> bytes | None:
+        written.append(row.id)
+        return write(row)
+
+    monkeypatch.setattr(form, "write", noted)
+    assert node.context.keep("again", rows) == Changes()
+    assert written == []
+    changed = replace(rows[3], title="Another")
+    query = Query(sources=("again",), facets={PREFIX: ("spase",)})
+    before = {row.id: row.forms for row in node.context.records.page(query, form="spase")}
+    assert node.context.keep("again", [*rows[:3], changed, *rows[4:]]) == Changes(modified=1)
+    assert written == [changed.id]
+    assert {r.id: r.forms for r in node.context.records.page(query, form="spase")} == before
+    node.context.keep("again", [])
 
 
 def test_a_list_tells_how_long_it_is(ask: Oai) -> None:

@@ -420,7 +420,9 @@ def test_a_file_without_forms_gets_them(tmp_path: Path) -> None:
     old.update("peer", rows(3))
     old.close()
     db = sqlite3.connect(path)
-    db.executescript("DROP TABLE form; PRAGMA user_version = 1")
+    db.executescript(
+        "DROP TABLE form; ALTER TABLE record DROP COLUMN given; PRAGMA user_version = 1"
+    )
     db.close()
     newer = Records(path)
     assert [found.content for found in newer.page(Query(), form="spase")] == [
