@@ -19,7 +19,7 @@ from vo_server.budget import Budget
 from vo_server.check import Finding
 from vo_server.errors import BadArgument, Failure, Refusal, excerpt
 
-_LARGE = 20_000_000  # bytes of all documents beyond which more processes are worth their start
+_LARGE = 100_000_000  # bytes of all documents beyond which more processes are worth their start
 _MOST = 8  # processes
 _BATCH = 64  # documents that a process is given at once
 
