@@ -74,8 +74,8 @@ def looks(
     them ends.
     """
     if processes is None:
-        is_large = sum(file.stat().st_size for file in files) > _LARGE
-        processes = min(_MOST, len(os.sched_getaffinity(0))) if is_large else 1
+        is_large = sum(map(_size, files)) > _LARGE
+        processes = min(_MOST, os.cpu_count() or 1) if is_large else 1
     if processes == 1:
         for file in files:
             yield _looked(file, budget)
@@ -94,6 +94,13 @@ def looks(
             raise Failure("a process that checks documents has ended; try again") from err
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # which is told when it is read
+        return 0
 
 
 def _looked(file: Path, budget: Budget) -> list[Finding | Seen]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_server import database, records
+from vo_server import database, records, revision
 from vo_server.check import Finding
 from vo_server.errors import BadArgument, BadFile, StorageFull
 from vo_server.records import Records
@@ -211,7 +211,7 @@ def test_a_page_of_large_rows_ends_early(store: Records, monkeypatch: pytest.Mon
 
 def test_pages_go_by_datestamp(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((1000, 2000, 1500, 3000, 4000, 5000))  # it was put back once
-    monkeypatch.setattr("vo_server.records.time.time", lambda: float(next(clock)))
+    monkeypatch.setattr("vo_server.revision.time.time", lambda: float(next(clock)))
     for number in range(4):
         store.update("peer", [row(number)], complete=False)
     stamps = [r.datestamp for r in store.page(Query())]
@@ -273,10 +273,11 @@ def test_the_state_of_sources_is_kept(store: Records) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from vo_server import records
+from vo_server import revision
+from vo_server.records import Records
 from vo_server.row import Row
-store = records.Records(Path(sys.argv[1]))
-merge = records._index
+store = Records(Path(sys.argv[1]))
+merge = revision._index
 count = 0
 def index(db, stored):
     global count
@@ -285,7 +286,7 @@ def index(db, stored):
     if count == 3000:
         print("midway", flush=True)
         sys.stdin.read()
-records._index = index
+revision._index = index
 store.update("peer", (Row(f"spase://B/Person/{n}", "Person", b"x" * 3000) for n in range(6000)))
 """
 
@@ -354,7 +355,8 @@ def test_forms_that_another_version_wrote_are_not_given_and_written_anew(
 ) -> None:
     given = [_formed(row(1))]
     with monkeypatch.context() as patch:
-        patch.setattr(records, "_MADE", "0.0.9")
+        patch.setattr(revision, "MADE", "0.0.9")
+        patch.setattr(records, "MADE", "0.0.9")
         store.update("peer", given)
         assert _forms(store) == [{"spase": b"<a/>"}]
     assert _forms(store) == [{}]
