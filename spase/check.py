@@ -1,25 +1,29 @@
 """Check: what is wrong with a document of records, or with a folder of them."""
 
+import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from time import monotonic
 
 from rich.console import Console
 from rich.progress import track
 
 from spase.dictionary import kind_in_id
-from spase.read import records
-from spase.record import Record
-from spase.rules import broken, references
+from spase.look import Seen, look, looks
 from vo_server.budget import Budget
 from vo_server.check import Finding
-from vo_server.errors import BadArgument, Refusal, excerpt
+from vo_server.errors import BadArgument, excerpt
 
 
 class SpaseChecker:
-    """The checker `spase`: of SPASE records, IMPEx trees, and folders of them."""
+    """The checker `spase`: of SPASE records, IMPEx trees, and folders of them.
+
+    processes: that a folder is shared out to; by its size where that is not told.
+    """
+
+    def __init__(self, processes: int | None = None) -> None:
+        self._processes = processes
 
     def recognises(self, target: str) -> bool:
         """Tell whether a target is a folder; documents of many kinds are called `.xml`."""
@@ -32,12 +36,12 @@ class SpaseChecker:
         """
         place = Path(target)
         if not place.is_dir():
-            yield from _checked([place], None, budget)
+            yield from _checked(iter([look(place, budget, at_id=False)]), 1)
             return
-        files = sorted(path for path in place.rglob("*.xml") if path.is_file())
+        files = _files(place)
         if not files:
             raise BadArgument(f"no .xml file is in {target}", argument="target")
-        yield from _checked(files, place, budget)
+        yield from _checked(looks(files, budget, self._processes), len(files))
 
 
 @dataclass(slots=True)
@@ -49,63 +53,45 @@ class _Known:
     parents: dict[str, str] = field(default_factory=dict)
 
 
-def _checked(files: list[Path], folder: Path | None, budget: Budget) -> Iterator[Finding]:
+def _files(folder: Path) -> list[Path]:
+    """Give every document below a folder, in the order of their paths."""
+    found = [
+        Path(place, name)
+        for place, _, names in os.walk(folder)
+        for name in names
+        if name.endswith(".xml")
+    ]
+    return sorted(path for path in found if path.is_file())
+
+
+def _checked(told: Iterator[Iterable[Finding | Seen]], count: int) -> Iterator[Finding]:
     known = _Known()
-    quiet = not sys.stderr.isatty() or len(files) == 1
-    for file in track(files, "checking", console=Console(stderr=True), disable=quiet):
-        own = budget if folder is None else replace(budget, started=monotonic())
-        try:
-            yield from _file(file, folder, known, own)
-        except Refusal as err:
-            if folder is None:
-                raise
-            yield Finding("read", err.message, None, str(file))
+    quiet = not sys.stderr.isatty() or count == 1
+    console = Console(stderr=True)
+    for document in track(told, "checking", count, console=console, disable=quiet):
+        for each in document:
+            if isinstance(each, Finding):
+                yield each
+            else:
+                yield from _kept(each, known)
     yield from _dangling(known)
     yield from _cycles(known)
 
 
-def _file(file: Path, folder: Path | None, known: _Known, budget: Budget) -> Iterator[Finding]:
-    try:
-        stream = file.open("rb")
-    except OSError as err:
-        raise BadArgument(f"cannot read {file}: {err.strerror}", argument="target") from err
-    alone: list[Record] = []
-    with stream:
-        for found in records(stream, budget):
-            if isinstance(found, Finding):
-                yield replace(found, path=str(file))
-                continue
-            for finding in (*found.findings, *broken(found), *_seen(found, file, known)):
-                yield replace(finding, path=str(file))
-            alone = [*alone[:1], found]
-    if folder is not None and len(alone) == 1:
-        yield from _path(alone[0], file)
-
-
-def _seen(record: Record, file: Path, known: _Known) -> Iterator[Finding]:
+def _kept(seen: Seen, known: _Known) -> Iterator[Finding]:
     """Keep what a record is called and names; tell of a second one of the same id."""
-    line = record.resource.line or None
-    if record.model is None or not record.id:
-        return
-    place = f"{file}:{line}"
-    if record.id in known.places:
-        other = known.places[record.id]
-        yield Finding("twice", f"{excerpt(record.id, 120)} is in {other} too; expected once", line)
-    known.places.setdefault(record.id, place)
-    parent = record.resource.get("ParentID")
-    if parent:
-        known.parents[record.id] = parent
-    for id, node in references(record):
-        if id not in known.named:
-            known.named[id] = Finding("reference", f"{node.name}: ", node.line or None, str(file))
-
-
-def _path(record: Record, file: Path) -> Iterator[Finding]:
-    rest = record.id.partition("://")[2]
-    place = file.absolute().as_posix()
-    if record.model is not None and rest and not place.endswith(f"/{rest}.xml"):
-        message = f"{excerpt(rest, 120)} is not where it stands; expected .../{rest[:120]}.xml"
-        yield Finding("path", message, record.resource.line or None, str(file))
+    id = seen.id
+    place = f"{seen.file}:{seen.line or None}"
+    if id in known.places:
+        other = known.places[id]
+        message = f"{excerpt(id, 120)} is in {other} too; expected once"
+        yield Finding("twice", message, seen.line or None, seen.file)
+    known.places.setdefault(id, place)
+    if seen.parent:
+        known.parents[id] = seen.parent
+    for name, by, line in seen.named:
+        if name not in known.named:
+            known.named[name] = Finding("reference", f"{by}: ", line or None, seen.file)
 
 
 def _dangling(known: _Known) -> Iterator[Finding]:

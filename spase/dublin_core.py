@@ -42,6 +42,7 @@ class DublinCore:
     namespace = "http://www.openarchives.org/OAI/2.0/oai_dc/"
     schema = "http://www.openarchives.org/OAI/2.0/oai_dc.xsd"
     sets: Mapping[str, str] = {}
+    lasting = False
 
     def __init__(self, context: Any) -> None:
         self._base_url = context.settings.node.base_url

@@ -12,7 +12,7 @@ from spase.mapping import IMPEX_MODEL, SPASE_MODEL, to_impex, to_spase
 from spase.read import parsed
 from spase.record import Record
 from spase.rows import record_of
-from spase.write import write
+from spase.write import tree
 from vo_server.check import Finding
 from vo_server.row import Row
 
@@ -27,6 +27,7 @@ class Spase:
     namespace = "http://www.spase-group.org/data/schema"
     schema = "https://www.spase-group.org/data/schema/spase-2.7.1.xsd"
     sets: Mapping[str, str] = {}
+    lasting = True
 
     def __init__(self, context: Any) -> None:
         self._model = model(SPASE_MODEL)
@@ -46,6 +47,7 @@ class Impex:
     namespace = "http://impex-fp7.oeaw.ac.at"
     schema = "http://impex-fp7.oeaw.ac.at/xsd/impex-1_0_2.xsd"
     sets: Mapping[str, str] = {}
+    lasting = True
 
     def __init__(self, context: Any) -> None:
         self._model = model(IMPEX_MODEL)
@@ -63,13 +65,13 @@ def _valid(row: Row, target: Model, schema: str, mapped: Mapped) -> bytes | None
     """Give the document of a row as one of a model, None where it is none."""
     if row.namespace not in NAMESPACES:
         return None
-    content: bytes | None = row.content
-    if row.namespace != target.namespace:
+    if row.namespace == target.namespace:
+        root = parsed(row.content)
+    else:
         record, _ = mapped(record_of(row))
-        content = None if record is None else write(record)
-    if content is None:
-        return None
-    root = parsed(content)
+        if record is None:
+            return None
+        root = tree([record])
     said = root.find(f"{{{target.namespace}}}Version")
     if said is not None:
         said.text = stated(target)

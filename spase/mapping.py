@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from schemas.impex import IMPEX
 from schemas.model import Child, ElementType, Group, Model, Part, model
@@ -66,6 +67,8 @@ _BLANK = {
 }
 # Elements of SPASE that only ids may be in, and of what kind: IMPEx has names there as well.
 _NAMED = {"PersonID": "Person", "RepositoryID": "Repository"}
+# Elements whose name or text one of the two models does not have, or that may be empty in one.
+_SPECIAL = {*_NAMES, *_NAMES.values(), *_BLANK, "Extension"}
 # Elements whose children of SPASE are attributes in IMPEx.
 _ATTRIBUTES = {"DiagnosisTimeStep": ("TimeStart", "Duration")}
 # A number with a unit, and what that is in another: attributes of IMPEx, one text of SPASE.
@@ -128,7 +131,11 @@ class _Walk:
         keeps = top and not self.back and "Extension" in kind.children
         given = {child.name for child in kept}
         children, homeless = list(kept), []
+        shape = _shape(self.target.name, kind.name)
         for child in _children(node, kind):
+            if not given and shape.takes(child):
+                children.append(child)
+                continue
             told = len(self.findings)
             made = None if self._name(child) in given else self._child(child, kind)
             if made is not None:
@@ -140,13 +147,13 @@ class _Walk:
         if homeless:
             originals = [child for child in node.children if child.name in homeless]
             children.append(Node("Extension", children=tuple(c.within(IMPEX) for c in originals)))
-        children = self._counted(children, kind.content)
-        for name in list(_missing(kind.content, {child.name for child in children})):
+        children = self._counted(children, shape)
+        for name in shape.missing({child.name for child in children}):
             if name not in _BLANK:
                 self._tell(node, f"it is left out, as {title(self.target)} wants a {name} in it")
                 return None
             children.append(Node(name, _BLANK[name]))
-        return _put(node, self._name(node), children, kind)
+        return _put(node, self._name(node), children, shape)
 
     def _child(self, child: Node, kind: ElementType) -> Node | None:
         """Give a child in the target's words; None where it has none, which is told."""
@@ -156,7 +163,7 @@ class _Walk:
                 self._tell(child, f"{title(self.target)} has no place for it")
             return None
         below = self.target.type(place.type)
-        renamed = replace(child, name=place.name)
+        renamed = child if child.name == place.name else replace(child, name=place.name)
         if isinstance(below, SimpleType):
             return self._text(_joined(renamed), below)
         if below.mixed:
@@ -168,11 +175,12 @@ class _Walk:
         text = node.text.strip()
         if self.back and not text and node.name in _BLANK:
             return None
+        if fits(text, kind):
+            return node if text == node.text or _is_free(kind) else replace(node, text=text)
         pairs = _VALUES.get(self.names.get(node.name, node.name), _VALUES.get(node.name, ()))
         same = {said: meant for pair in pairs for said, meant in (pair, pair[::-1])}
-        for meant in (text, same.get(text)):
-            if meant is not None and fits(meant, kind):
-                return node if meant == text and _is_free(kind) else replace(node, text=meant)
+        if text in same and fits(same[text], kind):
+            return replace(node, text=same[text])
         told = f"{title(self.target)} has no value {excerpt(text)}"
         if node.name in _NAMED and text:
             id = self._id(text, _NAMED[node.name])
@@ -192,16 +200,15 @@ class _Walk:
         word = ".".join(name.rpartition("://")[2].split()).replace("/", ".")
         return f"spase://{authority}/{kind}/{word}"
 
-    def _counted(self, children: list[Node], group: Group) -> list[Node]:
+    def _counted(self, children: list[Node], shape: "_Shape") -> list[Node]:
         """Leave out, and tell, what there is more of than the target takes."""
-        counts = Counter(child.name for child in children)
-        most: dict[str, int] = {}
-        for part in _single_parts(group):
-            if isinstance(part, Child):
-                most.setdefault(part.name, part.most or counts[part.name])
-            elif isinstance(part, Group) and part.choice:
-                there = [p for p in part.parts if counts.keys() & _names_in(p)]
-                most |= {name: 0 for other in there[1:] for name in _names_in(other)}
+        names = [child.name for child in children]
+        if not shape.choices and len({*names}) == len(names):
+            return children
+        counts = Counter(names)
+        most = shape.most(counts)
+        if all(count <= most.get(name, count) for name, count in counts.items()):
+            return children
         kept: list[Node] = []
         seen: Counter[str] = Counter()
         for child in children:
@@ -213,23 +220,91 @@ class _Walk:
         return kept
 
 
-def _children(node: Node, kind: ElementType) -> Iterator[Node]:
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a type of elements asks of its children, worked out once.
+
+    limits: of children in no group that repeats, how often they may be there; choices: what may be
+    in each part of a choice; must: names that have to be there, None where that depends on others;
+    places: see `_places`; attributes: their names; texts: of children that hold text, what it may
+    be, nothing where that is anything.
+    """
+
+    content: Group
+    limits: dict[str, int | None]
+    choices: tuple[tuple[frozenset[str], ...], ...]
+    must: tuple[str, ...] | None
+    places: dict[str, int]
+    attributes: frozenset[str]
+    texts: dict[str, frozenset[str]]
+
+    def takes(self, child: Node) -> bool:
+        """Tell at once of a child that holds nothing but text whether it can stay as it is."""
+        values = self.texts.get(child.name)
+        return (
+            values is not None
+            and (not values or child.text in values)
+            and not (child.children or child.attributes or child.tail)
+            and child.namespace is None
+        )
+
+    def most(self, counts: Counter[str]) -> dict[str, int]:
+        """Give how often each child may be there, beside the others that are."""
+        most = {name: limit or counts[name] for name, limit in self.limits.items()}
+        for choice in self.choices:
+            there = [names for names in choice if counts.keys() & names]
+            most |= {name: 0 for other in there[1:] for name in other}
+        return most
+
+    def missing(self, there: set[str]) -> list[str]:
+        """Give the names of children that must be there and are not."""
+        if self.must is not None:
+            return [name for name in self.must if name not in there]
+        return list(_missing(self.content, there))
+
+
+@cache
+def _shape(model_name: str, type_name: str) -> _Shape:
+    kind = model(model_name).type(type_name)
+    assert isinstance(kind, ElementType)
+    top = kind.content
+    limits: dict[str, int | None] = {}
+    choices = []
+    for part in _single_parts(top):
+        if isinstance(part, Child):
+            limits.setdefault(part.name, part.most)
+        elif isinstance(part, Group) and part.choice:
+            choices.append(tuple(frozenset(_names_in(each)) for each in part.parts))
+    is_plain = not top.choice and all(isinstance(p, Child) or p.least == 0 for p in top.parts)
+    must = tuple(part.name for part in top.parts if isinstance(part, Child) and part.least)
+    attributes = frozenset(attribute.name for attribute in kind.attributes)
+    texts = {}
+    for name, child in kind.children.items():
+        below = model(model_name).type(child.type)
+        is_text = isinstance(below, SimpleType) and below.items is None and name not in _SPECIAL
+        if isinstance(below, SimpleType) and is_text and (_is_free(below) or below.values):
+            texts[name] = frozenset(below.values)
+    wanted = must if is_plain else None
+    return _Shape(top, limits, tuple(choices), wanted, _places(top), attributes, texts)
+
+
+def _children(node: Node, kind: ElementType) -> list[Node]:
     """Give the elements in a node; attributes as elements where the target has them so."""
-    for name in _ATTRIBUTES.get(node.name, ()):
-        text = dict(node.attributes).get(name)
-        if text is not None and name in kind.children:
-            yield Node(name, text)
-    yield from (child for child in node.children if child.name != COMMENT)
+    given = dict(node.attributes)
+    wanted = [name for name in _ATTRIBUTES.get(node.name, ()) if name in kind.children]
+    made = [Node(name, given[name]) for name in wanted if name in given]
+    return made + [child for child in node.children if child.name != COMMENT]
 
 
-def _put(node: Node, name: str, children: list[Node], kind: ElementType) -> Node:
+def _put(node: Node, name: str, children: list[Node], shape: _Shape) -> Node:
     """Put an element together; children of one repeated choice keep their order."""
-    places = _places(kind.content)
-    children.sort(key=lambda child: places.get(child.name, len(places)))
-    known = {attribute.name for attribute in kind.attributes}
+    places, known = shape.places, shape.attributes
+    if len(children) > 1:
+        children.sort(key=lambda child: places.get(child.name, len(places)))
     attributes = {key: text for key, text in node.attributes if key in known}
-    wanted = known.intersection(_ATTRIBUTES.get(name, ()))
-    attributes |= {child.name: child.text for child in node.children if child.name in wanted}
+    if name in _ATTRIBUTES:
+        wanted = known.intersection(_ATTRIBUTES[name])
+        attributes |= {child.name: child.text for child in node.children if child.name in wanted}
     return Node(name, "", tuple(attributes.items()), tuple(children), line=node.line)
 
 
@@ -307,6 +382,8 @@ def _joined(node: Node) -> Node:
     if node.children:
         told = [f"{child.name}: {child.text.strip()}" for child in node.children]
         return Node(node.name, "; ".join(told), line=node.line)
+    if not node.attributes and not node.tail:
+        return node
     given = dict(node.attributes)
     told = [" ".join(given[name].split()) for name in ("Units", "UnitsConversion") if name in given]
     text = f"{node.text.strip()} {'; '.join(told)}" if told else node.text

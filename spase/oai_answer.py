@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +28,7 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _SCHEMA = f"{_OAI} http://www.openarchives.org/OAI/2.0/OAI-PMH.xsd"
 PAGE = 100  # records of one answer that lists them
 _AUTHORITY, _TYPE = "authority", "type"  # sets, each with a word of their own behind a colon
+_PLACE = etree.tostring(etree.ProcessingInstruction("document"))
 _NO_WORD = re.compile(r"[^A-Za-z0-9\-_.!~*'()]")
 _EMAIL = re.compile(r"[^\s@]+@([^\s@.]+\.)+[^\s@.]+")
 
@@ -57,23 +60,27 @@ class Provider:
         root.set(f"{{{_XSI}}}schemaLocation", _SCHEMA)
         _add(root, "responseDate", _stamp(int(now.timestamp())))
         request = _add(root, "request", self._url)
+        documents: list[bytes] = []
         try:
             ask = read(pairs)
             request.set("verb", ask.verb)
             for name, text in ask.arguments.items():
                 request.set(name, text)
             answer = etree.Element(f"{{{_OAI}}}{ask.verb}")
-            self._verbs[ask.verb](ask, answer)
+            self._verbs[ask.verb](ask, answer, documents)
             root.append(answer)
         except OaiError as err:
             if err.code in ("badVerb", "badArgument"):
                 request.attrib.clear()
             _add(root, "error", err.message).set("code", err.code)
-        return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+            documents.clear()
+        parts = etree.tostring(root, xml_declaration=True, encoding="UTF-8").split(_PLACE)
+        whole = zip(parts, [*documents, b""], strict=True)
+        return b"".join(chain.from_iterable(whole))
 
-    # -- what the verbs give
+    # -- what the verbs give: elements in `answer`, and the documents that stand in these
 
-    def _identify(self, ask: Ask, answer: Element) -> None:
+    def _identify(self, ask: Ask, answer: Element, documents: list[bytes]) -> None:
         first, _ = self._catalogue.records.span()
         for name, text in (
             ("repositoryName", self._node.title),
@@ -89,9 +96,9 @@ class Provider:
             row = self._catalogue.find(form.about) if isinstance(form, RowSource) else None
             content = None if row is None else form.write(row)
             if content is not None:
-                _add(answer, "description").append(etree.fromstring(content))
+                _put(_add(answer, "description"), content, documents)
 
-    def _list_formats(self, ask: Ask, answer: Element) -> None:
+    def _list_formats(self, ask: Ask, answer: Element, documents: list[bytes]) -> None:
         prefixes = list(self._formats)
         if "identifier" in ask.arguments:
             row = self._row(ask.arguments["identifier"])
@@ -104,7 +111,7 @@ class Provider:
             _add(made, "schema", self._formats[prefix].schema)
             _add(made, "metadataNamespace", self._formats[prefix].namespace)
 
-    def _list_sets(self, ask: Ask, answer: Element) -> None:
+    def _list_sets(self, ask: Ask, answer: Element, documents: list[bytes]) -> None:
         if ask.arguments:
             raise OaiError("badResumptionToken", "the list of sets is given at once")
         counts = self._catalogue.records.counts()
@@ -119,15 +126,15 @@ class Provider:
             _add(made, "setSpec", spec)
             _add(made, "setName", name)
 
-    def _get_record(self, ask: Ask, answer: Element) -> None:
+    def _get_record(self, ask: Ask, answer: Element, documents: list[bytes]) -> None:
         row = self._row(ask.arguments["identifier"])
         prefix = ask.arguments["metadataPrefix"]
         form = self._formats.get(prefix)
         known = form is not None and prefix in row.facets.get(PREFIX, ())
-        if form is None or not known or not _record(answer, row, form):
+        if form is None or not known or not _record(answer, row, form, documents):
             raise OaiError("cannotDisseminateFormat", f"{row.id} is not given as {excerpt(prefix)}")
 
-    def _list(self, ask: Ask, answer: Element) -> None:
+    def _list(self, ask: Ask, answer: Element, documents: list[bytes]) -> None:
         records = self._catalogue.records
         stretch = stretch_of(ask, records.epoch())
         form = self._formats.get(stretch.prefix)
@@ -138,17 +145,20 @@ class Provider:
                 f"there is no form {excerpt(stretch.prefix)}; there are: {known}",
             )
         query = self._query(stretch)
-        within = {"since": stretch.since, "until": stretch.until}
-        rows = records.page(query, after=stretch.after, limit=PAGE, **within)
+        within: dict[str, Any] = {"since": stretch.since, "until": stretch.until}
+        found = records.page(
+            query, after=stretch.after, limit=PAGE + 1, form=stretch.prefix, **within
+        )
+        rows = found[:PAGE]
         if not rows and not stretch.given:
             raise OaiError("noRecordsMatch", "no record matches")
         for row in rows:
             if ask.verb == "ListIdentifiers":
                 _header(answer, row, form)
             else:
-                _record(answer, row, form)
+                _record(answer, row, form, documents, row.forms.get(stretch.prefix))
         last = rows[-1].place if rows else stretch.after
-        more = bool(records.page(query, after=last, limit=1, **within))
+        more = found[PAGE:] or records.page(query, after=last, limit=1, **within)
         if not more and not stretch.given:
             return
         size = stretch.size or records.size(query, **within)
@@ -192,16 +202,27 @@ class Provider:
         raise OaiError("noRecordsMatch", f"there is no set {excerpt(stretch.set)}")
 
 
-def _record(answer: Element, row: Row, form: RecordFormat) -> bool:
-    """Give a record with its header, unless it is not given in this form any more."""
-    content = None if row.deleted else form.write(row)
+def _record(
+    answer: Element, row: Row, form: RecordFormat, documents: list[bytes], kept: bytes | None = None
+) -> bool:
+    """Give a record with its header, unless it is not given in this form any more.
+
+    kept: its document, where that is kept.
+    """
+    content = None if row.deleted else kept or form.write(row)
     if content is None and not row.deleted:
         return False
     made = _add(answer, "record")
     _header(made, row, form)
     if content is not None:
-        _add(made, "metadata").append(etree.fromstring(content))
+        _put(_add(made, "metadata"), content, documents)
     return True
+
+
+def _put(parent: Element, content: bytes, documents: list[bytes]) -> None:
+    """Leave a place for a document in an element; no text can be one."""
+    parent.append(etree.ProcessingInstruction("document"))
+    documents.append(content)
 
 
 def _header(parent: Element, row: Row, form: RecordFormat) -> None:
@@ -228,6 +249,7 @@ def _word(text: str) -> str:
     return _NO_WORD.sub("_", text)
 
 
+@lru_cache(maxsize=1024)
 def _stamp(second: int) -> str:
     return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%SZ}"
 

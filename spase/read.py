@@ -5,26 +5,41 @@ well-formed is read as far as it can be, which is told. Comments between resourc
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from io import BytesIO
-from typing import Any, BinaryIO
+from itertools import chain
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from lxml import etree
 from lxml.etree import _Element as Element
 
 from schemas.model import Model
-from spase.dictionary import HEADER, NAMESPACES, is_known, nearest, title
-from spase.judge import judged
+from spase.dictionary import NAMESPACES, is_known, nearest, title
+from spase.glance import Glance, glance, marks
+from spase.judge import is_header, judged
 from spase.record import COMMENT, Node, Record
 from vo_server.budget import Budget
 from vo_server.check import Finding
 from vo_server.errors import BadArgument, TooMuch, excerpt
 from vo_server.formats.source import chunks
 
+T = TypeVar("T")
+# Makes what is given of a resource: of the root, the resource, the dialect, who judged, and what
+# was found.
+Make = Callable[[Element, Element, str, str, tuple[Finding, ...]], T]
+
 _DEEPEST = 64  # levels of elements
 _LARGEST = 500_000  # elements of one resource
 _HEADERS = 100  # elements that stand before the resources
+_WHOLE = 2**20  # bytes of a document that is parsed at once; it cannot have too many elements
+_TOO_DEEP = etree.XPath(f"boolean({'/*' * (_DEEPEST + 1)})")
+_PARSING: Any = {
+    "recover": True,
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+}
 
 
 def read(document: bytes, budget: Budget) -> tuple[list[Record], list[Finding]]:
@@ -42,44 +57,60 @@ def records(stream: BinaryIO, budget: Budget) -> Iterator[Record | Finding]:
     Memory is bounded by the largest resource. Raises TooMuch beyond the budget or where a resource
     is too large or too deep, BadArgument where the document is no XML or has a DOCTYPE.
     """
-    document = _Document()
-    for chunk in chunks(stream, budget):
-        document.parser.feed(chunk)
+    return _read(stream, budget, _record)
+
+
+def glances(stream: BinaryIO, budget: Budget) -> Iterator[Glance | Finding]:
+    """Give what `records` gives, at a glance."""
+    return _read(stream, budget, _glance)
+
+
+def _read(stream: BinaryIO, budget: Budget, make: Make[T]) -> Iterator[T | Finding]:
+    pieces = chunks(stream, budget)
+    start = b""
+    for piece in pieces:
+        start += piece
+        if len(start) > _WHOLE:
+            break
+    else:
+        parser = etree.XMLParser(**_PARSING)
+        parser.feed(start)
+        root = _closed(parser)
+        if not _TOO_DEEP(root):
+            yield from _Document(parser, make).whole(root)
+            return
+    document = _Document(etree.XMLPullParser(events=("start", "end"), **_PARSING), make)
+    for piece in chain([start], pieces):
+        document.parser.feed(piece)
         yield from document.events()
-    root = document.closed()
+    root = _closed(document.parser)
     yield from document.events()
     yield from document.rest(root)
-    yield from document.errors()
 
 
 def parsed(content: bytes) -> Element:
     """Give the root of a document that was read before: errors are passed over once more."""
-    parser = etree.XMLParser(recover=True, resolve_entities=False, no_network=True, load_dtd=False)
-    root: Element | None = etree.fromstring(content, parser)
+    root: Element | None = etree.fromstring(content, etree.XMLParser(**_PARSING))
     return etree.Element("Spase") if root is None else root
 
 
 def alone(content: bytes, judge: str) -> Record | None:
     """Give the record of a document that was read and judged before, None where it has none."""
     root = parsed(content)
-    dialect = NAMESPACES.get(etree.QName(root).namespace or "", "spase" if judge else "")
+    dialect = NAMESPACES.get(_split(root.tag)[0], "spase" if judge else "")
     for element in root.iterchildren(etree.Element):
         if not _is_header(element, dialect):
-            return replace(_record(root, element, dialect), judge=judge)
+            _flatten(element)
+            return _record(root, element, dialect, judge, ())
     return None
 
 
-class _Document:
+class _Document(Generic[T]):
     """A document that is being read: what is above the resources, and where reading stands."""
 
-    def __init__(self) -> None:
-        self.parser: Any = etree.XMLPullParser(
-            events=("start", "end"),
-            recover=True,
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-        )
+    def __init__(self, parser: Any, make: Make[T]) -> None:
+        self.parser = parser
+        self.make = make
         self.root: Element | None = None
         self.depth = 0
         self.size = 0
@@ -87,7 +118,15 @@ class _Document:
         self.count = 0
         self.dialect = ""
 
-    def events(self) -> Iterator[Record | Finding]:
+    def whole(self, root: Element) -> Iterator[T | Finding]:
+        """Give everything in a document that is parsed to its end."""
+        yield from self.started(root)
+        for element in root.iterchildren(etree.Element):
+            if not self.is_header(element):
+                yield self.record(element)
+        yield from self.end(root)
+
+    def events(self) -> Iterator[T | Finding]:
         for event, element in self.parser.read_events():
             if event == "end":
                 self.depth -= 1
@@ -108,21 +147,18 @@ class _Document:
         if tree.docinfo.doctype:
             raise BadArgument("the document has a DOCTYPE, which is not read", argument="document")
         self.root = root
-        name = etree.QName(root)
-        self.dialect = NAMESPACES.get(name.namespace or "", "")
-        if name.localname == "Spase" and not self.dialect:
+        namespace, name = _split(root.tag)
+        self.dialect = NAMESPACES.get(namespace, "")
+        if name == "Spase" and not self.dialect:
             self.dialect = "spase"
-            said = excerpt(name.namespace or "", 80)
+            said = excerpt(namespace, 80)
             yield Finding("namespace", f"{said} is neither that of SPASE nor of IMPEx", _line(root))
-        elif name.localname not in ("Spase", "dataRoot"):
-            yield Finding("root", f"{excerpt(name.localname)} is no Spase", _line(root))
+        elif name not in ("Spase", "dataRoot"):
+            yield Finding("root", f"{excerpt(name)} is no Spase", _line(root))
 
-    def ended(self, element: Element) -> Iterator[Record]:
+    def ended(self, element: Element) -> Iterator[T]:
         """Give the record of a resource that is complete, and let go of it."""
-        if _is_header(element, self.dialect):
-            self.headers += 1
-            if self.headers > _HEADERS:
-                raise TooMuch(f"more than {_HEADERS} elements stand before the resources")
+        if self.is_header(element):
             return
         self.size = 0
         yield self.record(element)
@@ -132,27 +168,27 @@ class _Document:
         if before is not None and root is not None and before.tag == _DONE:
             root.remove(before)
 
-    def closed(self) -> Element:
-        try:
-            root: Element | None = self.parser.close()
-        except etree.XMLSyntaxError as err:
-            line = f"line {err.lineno}: " if err.lineno else ""
-            reason = (err.msg or "it is empty")[:200]
-            raise BadArgument(f"{line}this is no XML: {reason}", argument="document") from err
-        if root is None:
-            raise BadArgument("this is no XML", argument="document")
-        return root
+    def is_header(self, element: Element) -> bool:
+        """Tell whether an element stands before the resources; raises TooMuch for too many."""
+        found = _is_header(element, self.dialect)
+        if found:
+            _flatten(element)
+            self.headers += 1
+        if self.headers > _HEADERS:
+            raise TooMuch(f"more than {_HEADERS} elements stand before the resources")
+        return found
 
-    def rest(self, root: Element) -> Iterator[Record | Finding]:
-        """Give a resource that never ended, and tell of a document without any."""
+    def rest(self, root: Element) -> Iterator[T | Finding]:
+        """Give a resource that never ended, and what is wrong with the document."""
         for element in root.iterchildren(etree.Element):
             if not _is_header(element, self.dialect) and element.tag != _DONE:
                 yield self.record(element)
+        yield from self.end(root)
+
+    def end(self, root: Element) -> Iterator[Finding]:
+        """Tell of a document without resources, and of each kind of error in the XML once."""
         if self.count == 0:
             yield Finding("empty", "the document has no resource", _line(root))
-
-    def errors(self) -> Iterator[Finding]:
-        """Give each kind of error in the XML once, where it came first."""
         log = list(self.parser.feed_error_log)
         count = Counter(error.type for error in log)
         for error in {error.type: error for error in reversed(log)}.values():
@@ -160,64 +196,94 @@ class _Document:
             told = f" (and {more} or more such)" if more else ""
             yield Finding("xml", error.message.strip()[:200] + told, error.line)
 
-    def record(self, element: Element) -> Record:
+    def record(self, element: Element) -> T:
         self.count += 1
         root = element.getparent()
         assert root is not None
-        made = _record(root, element, self.dialect)
+        _flatten(element)
         if not self.dialect:
-            return made
-        model = nearest(self.dialect, made.version)
-        made = replace(made, judge=model.name)
-        first = self.count == 1
-        findings = (*_version(made, self.dialect, model, first), *judged(root, element, made))
-        return replace(made, findings=findings)
+            return self.make(root, element, self.dialect, "", ())
+        said = _version(root, self.dialect)
+        text = "" if said is None else (said.text or "").strip()
+        source = nearest(self.dialect, text)
+        findings = judged(root, element, source, text)
+        if self.count == 1:
+            findings = [*_unknown(said, text, self.dialect, source), *findings]
+        return self.make(root, element, self.dialect, source.name, tuple(findings))
 
 
 _DONE = "{vo-server}done"
 
 
-def _record(root: Element, resource: Element, dialect: str) -> Record:
-    _flatten(resource)
-    own = etree.QName(root).namespace
+def _closed(parser: Any) -> Element:
+    try:
+        root: Element | None = parser.close()
+    except etree.XMLSyntaxError as err:
+        line = f"line {err.lineno}: " if err.lineno else ""
+        reason = (err.msg or "it is empty")[:200]
+        raise BadArgument(f"{line}this is no XML: {reason}", argument="document") from err
+    if root is None:
+        raise BadArgument("this is no XML", argument="document")
+    return root
+
+
+def _record(
+    root: Element, resource: Element, dialect: str, judge: str, findings: tuple[Finding, ...]
+) -> Record:
+    own = _split(root.tag)[0] or None
     header = tuple(node_of(each, own) for each in root.iterchildren() if _is_header(each, dialect))
-    return Record(node_of(resource, own), header, own, "", _attributes(root))
+    return Record(node_of(resource, own), header, own, judge, _attributes(root), findings)
+
+
+def _glance(
+    root: Element, resource: Element, dialect: str, judge: str, findings: tuple[Finding, ...]
+) -> Glance:
+    found = marks(resource, _split(root.tag)[0])
+    if found is None:
+        return glance(_record(root, resource, dialect, judge, findings))
+    return Glance(*found, judge, findings)
 
 
 def _is_header(element: Element, dialect: str) -> bool:
     """Tell whether an element of the root is none that holds a resource."""
     if not isinstance(element.tag, str) or element.tag == _DONE:
         return False
-    if not dialect:
-        return etree.QName(element).localname == "Version"
-    return element.find("{*}ResourceID") is None and etree.QName(element).localname in HEADER
+    return is_header(element) if dialect else _split(element.tag)[1] == "Version"
 
 
 def node_of(element: Element, own: str | None) -> Node:
     """Give an element as a node; `own` is the namespace that need not be said."""
-    children = tuple(
-        node_of(child, own) for child in element if isinstance(child.tag, str) or _is_comment(child)
-    )
+    return _node(element, element.tag, own or "")
+
+
+def _node(element: Element, tag: Any, own: str) -> Node:
+    children: list[Node] = []
+    for child in element:
+        name = child.tag
+        if isinstance(name, str) or name is etree.Comment:
+            children.append(_node(child, name, own))
     text, tail = element.text or "", element.tail or ""
     if children and not text.strip():
         text = ""
-    if _is_comment(element):
-        return Node(COMMENT, text, tail=tail if tail.strip() else "", line=_line(element))
-    namespace, name = _split(element)
+    if tail and not tail.strip():
+        tail = ""
+    if tag is etree.Comment:
+        return Node(COMMENT, text, tail=tail, line=_line(element))
+    namespace, name = _split(tag)
     return Node(
         name,
         text,
         _attributes(element),
-        children,
-        None if namespace == (own or "") else namespace,
-        tail if tail.strip() else "",
+        tuple(children),
+        None if namespace == own else namespace,
+        tail,
         _line(element),
     )
 
 
-def _split(element: Element) -> tuple[str, str]:
+@lru_cache(maxsize=4096)
+def _split(tag: str) -> tuple[str, str]:
     """Give namespace and name; `etree.QName` checks them too, which takes most of reading."""
-    tag = str(element.tag)
     namespace, _, name = tag.rpartition("}")
     return namespace[1:], name
 
@@ -229,25 +295,26 @@ def _flatten(element: Element) -> None:
     etree.strip_tags(element, etree.Entity, etree.ProcessingInstruction)
 
 
-def _is_comment(element: Element) -> bool:
-    tag: Any = element.tag
-    return tag is etree.Comment
-
-
 def _attributes(element: Element) -> tuple[tuple[str, str], ...]:
-    return tuple((str(name), str(value)) for name, value in element.attrib.items())
+    items = element.items()
+    return tuple((str(name), str(value)) for name, value in items) if items else ()
 
 
-def _version(record: Record, dialect: str, model: Model, first: bool) -> Iterator[Finding]:
-    """Tell of a version that is missing or unknown, once a document."""
-    if not first:
-        return
-    said = record.version
-    if not said:
-        yield Finding("version", f"no Version is stated; judged by {title(model)}", None)
+def _version(root: Element, dialect: str) -> Element | None:
+    """Give the element that tells the version of a document, None where there is none."""
+    for element in root.iterchildren(etree.Element):
+        if _split(element.tag)[1] == "Version" and _is_header(element, dialect):
+            return element
+    return None
+
+
+def _unknown(element: Element | None, said: str, dialect: str, source: Model) -> Iterator[Finding]:
+    """Tell of a version that is missing or unknown."""
+    if element is None or not said:
+        yield Finding("version", f"no Version is stated; judged by {title(source)}", None)
     elif not is_known(dialect, said):
-        message = f"{excerpt(said)} is no version known here; judged by {title(model)}"
-        yield Finding("version", message, record.header[0].line)
+        message = f"{excerpt(said)} is no version known here; judged by {title(source)}"
+        yield Finding("version", message, _line(element))
 
 
 def _line(element: Element) -> int:

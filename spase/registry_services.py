@@ -16,6 +16,7 @@ from lxml.etree import _Element as Element
 
 from spase.catalogue import Catalogue
 from spase.dictionary import NAMESPACES
+from spase.glance import glance
 from spase.read import parsed
 from spase.record import Record
 from spase.rows import PARAMETER, kinds_named, record_of
@@ -109,7 +110,7 @@ class RegistryServices:
         found = {first.id: first}
         waiting = [first]
         while waiting and len(found) < _MOST:
-            named = dict.fromkeys(id for id, _ in references(record_of(waiting.pop(0))))
+            named = dict.fromkeys(id for id, _ in references(glance(record_of(waiting.pop(0)))))
             for id in named:
                 row = None if id in found else self._live(id)
                 if row is not None and row.id not in found:
@@ -160,7 +161,7 @@ class RegistryServices:
         if row is None:
             told = {"message": f"Invalid resource id: {given.get('id', '')[:200]}"}
             return Answer(orjson.dumps(told), "application/json")
-        named = list(dict.fromkeys(id for id, _ in references(record_of(row))))
+        named = list(dict.fromkeys(id for id, _ in references(glance(record_of(row)))))
         links = [{"target": id} for id in named]
         nodes: list[dict[str, Any]] = [
             {"name": id.rpartition("/")[2], "type": _word(id), "id": id} for id in named

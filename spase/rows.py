@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from spase.dictionary import SAME_KIND, kind_in_id
+from spase.glance import glance
 from spase.read import alone
 from spase.record import Node, Record
 from spase.rules import broken
@@ -51,7 +52,7 @@ def row(record: Record, source: str = OWN, content: bytes | None = None) -> Row:
     """Give what is kept of a record; content: the document it came in, where it was alone there."""
     resource = record.resource
     start, stop = _span(resource)
-    findings = (*record.findings, *broken(record))
+    findings = (*record.findings, *broken(glance(record)))
     return Row(
         record.id, record.kind, write(record) if content is None else content, source,
         record.namespace or "", record.version, record.judge, title(record),

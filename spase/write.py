@@ -28,6 +28,14 @@ def document(records: list[Record], remarks: Sequence[str] = ()) -> bytes:
 
     Raises ValueError where they are of different documents, or there is none.
     """
+    root = tree(records, remarks)
+    _indent(root, "\n")
+    root.tail = "\n"
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def tree(records: list[Record], remarks: Sequence[str] = ()) -> Element:
+    """Give the root of a document as elements, see `document`."""
     first = records[0]
     if any(each.header != first.header or each.namespace != first.namespace for each in records):
         raise ValueError("records of one document share its header and namespace")
@@ -44,9 +52,7 @@ def document(records: list[Record], remarks: Sequence[str] = ()) -> bytes:
     for remark in remarks:
         told = "".join(c if c.isprintable() else " " for c in remark)
         root.append(etree.Comment(f" {re.sub('-(?=-|$)', '- ', told)} "))
-    _indent(root, "\n")
-    root.tail = "\n"
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+    return root
 
 
 def path(record: Record) -> str:
@@ -78,7 +84,9 @@ _NAME = 240  # bytes of a file's name, with what is added to it
 
 def _has_bare(node: Node) -> bool:
     """Tell whether elements without a namespace are inside, which no default one may cover."""
-    return node.namespace == "" or any(_has_bare(child) for child in node.children)
+    if node.namespace == "":
+        return True
+    return bool(node.children) and any(map(_has_bare, node.children))
 
 
 def _put(parent: Element, node: Node, own: str | None) -> None:

@@ -18,7 +18,7 @@ from vo_server.fetch import Fetcher
 from vo_server.model.resource import Resource
 from vo_server.model.table import Table
 from vo_server.ports import Format, Link, LinkSource, Provider, Service, ServiceSource, Site
-from vo_server.record_format import RecordFormat, offered, record_formats
+from vo_server.record_format import Forms, RecordFormat, record_formats
 from vo_server.records import Records
 from vo_server.registry import Registry
 from vo_server.results import ResultStore
@@ -118,7 +118,7 @@ class Context:
         self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
     ) -> Changes:
         """Bring the records of a source up to date; see `Records.update`."""
-        return self.records.update(source, offered(rows, self.record_formats), complete)
+        return self.records.update(source, rows, complete, Forms(self.record_formats))
 
     def services(self) -> list[Service]:
         """Give what every front offers."""

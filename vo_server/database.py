@@ -65,6 +65,17 @@ MIGRATIONS = (
       error TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE form (
+      key INTEGER NOT NULL,
+      prefix TEXT NOT NULL,
+      made TEXT NOT NULL,
+      content BLOB NOT NULL,
+      PRIMARY KEY (key, prefix)
+    );
+    ALTER TABLE record ADD COLUMN given TEXT NOT NULL DEFAULT '';
+    INSERT INTO words (words, rank) VALUES ('rank', 'bm25(8.0, 4.0, 2.0, 1.0)');
+    """,
 )
 
 

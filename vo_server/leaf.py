@@ -20,6 +20,8 @@ th, td { vertical-align: top } code { font-size: .9rem } .quiet { color: #555 }
 
 def plain(text: str) -> str:
     """Give a text without control characters, which XML and HTML cannot hold."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
 
 

@@ -1,6 +1,6 @@
 """Record format: a form in which records are given away, such as Dublin Core; a plug-in each."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol, cast, runtime_checkable
 
@@ -17,19 +17,24 @@ class RecordFormat(Protocol):
     """A form of records, constructed with the node's `Context`; its entry point is its prefix.
 
     namespace: of the documents written; schema: URL of what they are valid against; sets: by name,
-    those of all records in this form, with what they are called.
+    those of all records in this form, with what they are called; lasting: whether what is written
+    follows from the row alone, so that it is kept with it.
     """
 
     namespace: str
     schema: str
     sets: Mapping[str, str]
+    lasting: bool
 
     def identifier(self, row: Row) -> str:
         """Give the name of a record in this form."""
         ...
 
     def write(self, row: Row) -> bytes | None:
-        """Give a record as a document, None where it has no such form."""
+        """Give a record as a document in UTF-8, None where it has no such form.
+
+        It has no XML declaration, as it stands inside others.
+        """
         ...
 
 
@@ -56,18 +61,30 @@ def record_formats(context: Any) -> dict[str, RecordFormat]:
     }
 
 
-def offered(rows: Iterable[Row], formats: Mapping[str, RecordFormat]) -> Iterator[Row]:
-    """Give rows with the forms they can be given in, and their names there."""
-    for row in rows:
-        if row.deleted:
-            yield row
-            continue
-        forms = {prefix: form for prefix, form in formats.items() if form.write(row) is not None}
-        names = {form.identifier(row) for form in forms.values()} - {row.id}
-        sets = {name for form in forms.values() for name in form.sets}
+class Forms:
+    """The forms that rows can be given in, added before they are kept; see `vo_server.records`.
+
+    stamp: changes with the forms that last.
+    """
+
+    def __init__(self, formats: Mapping[str, RecordFormat]) -> None:
+        self._formats = formats
+        self.stamp = " ".join(sorted(prefix for prefix, form in formats.items() if form.lasting))
+
+    def __call__(self, row: Row, kept: Mapping[str, bytes] | None) -> Row:
+        """Give a row with its forms and its names there; kept: those that last, where known."""
+        forms = {}
+        for prefix, form in self._formats.items():
+            content = kept.get(prefix) if kept is not None and form.lasting else form.write(row)
+            if content is not None:
+                forms[prefix] = content
+        offered = {prefix: self._formats[prefix] for prefix in forms}
+        names = {form.identifier(row) for form in offered.values()} - {row.id}
+        sets = {name for form in offered.values() for name in form.sets}
         lists = {
             PREFIX: tuple(forms),
             IDENTIFIER: tuple(sorted(names)),
             SET: tuple(sorted(sets)),
         }
-        yield replace(row, facets={**row.facets, **lists})
+        lasting = {prefix: forms[prefix] for prefix, form in offered.items() if form.lasting}
+        return replace(row, facets={**row.facets, **lists}, forms=lasting)

@@ -4,9 +4,7 @@ Of several sources with one id the node's own record is shown, else that of the 
 it first; the others are kept, and come forward when it goes.
 """
 
-import re
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import astuple, dataclass
@@ -15,87 +13,26 @@ from typing import Any
 
 from vo_server.database import Database, transaction
 from vo_server.errors import BadArgument, excerpt
-from vo_server.row import (
-    OWN,
-    Changes,
-    Query,
-    Row,
-    SourceState,
-    authority,
-    packed,
-    seconds,
-    unpacked,
-)
+from vo_server.revision import MADE, Offer, merge, stage
+from vo_server.row import Changes, Query, Row, SourceState, seconds, unpacked
 
 _BATCH = 500  # rows read at once where all are
 _LARGEST_PAGE = 2**25  # bytes
 _MOST_WORDS = 32
 _LONGEST_WORD = 200
-_DOUBLED = 100  # ids told of as doubled
-_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|[._]")
 
-_STAGED = """
-CREATE TEMP TABLE staged (
-  id TEXT PRIMARY KEY, kind TEXT, authority TEXT, parent TEXT, title TEXT, start INTEGER,
-  stop INTEGER, digest TEXT, more TEXT, content BLOB
-)
-"""
-_GONE = "CREATE TEMP TABLE gone (id TEXT PRIMARY KEY)"
-_STAGE = "INSERT OR IGNORE INTO staged VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-# What an update touches: `was` is the row shown before, `change` what becomes of the source's own.
-_TOUCHED = """
-CREATE TEMP TABLE touched AS
-SELECT change.id, change.change, shown.key AS was FROM (
-  SELECT staged.id AS id, CASE WHEN own.key IS NULL THEN 'new' ELSE 'modified' END AS change
-  FROM staged LEFT JOIN record AS own ON own.id = staged.id AND own.source = :source
-  WHERE staged.content IS NOT NULL
-    AND (own.key IS NULL OR own.deleted OR own.digest <> staged.digest)
-  UNION ALL
-  SELECT id, 'deleted' FROM record
-  WHERE source = :source AND NOT deleted AND (
-    id IN (SELECT id FROM gone) OR (:complete AND id NOT IN (SELECT id FROM staged))
-  )
-) AS change LEFT JOIN record AS shown ON shown.id = change.id AND shown.shown
-"""
-_PUT = """
-INSERT INTO record (id, source, kind, authority, parent, title, start, stop, born, revision,
-                    deleted, shown, digest, more, content)
-SELECT id, :source, kind, authority, parent, title, start, stop, :revision, :revision, 0, 0, digest,
-       more, content
-FROM staged WHERE id IN (SELECT id FROM touched)
-ON CONFLICT (id, source) DO UPDATE SET
-  kind = excluded.kind, authority = excluded.authority, parent = excluded.parent,
-  title = excluded.title, start = excluded.start, stop = excluded.stop,
-  revision = excluded.revision, deleted = 0, digest = excluded.digest, more = excluded.more,
-  content = excluded.content
-"""
-_DELETE = """
-UPDATE record SET deleted = 1, revision = :revision, content = x''
-WHERE source = :source AND id IN (SELECT id FROM touched WHERE change = 'deleted')
-"""
-_SHOW = f"""
-UPDATE record SET shown = (key = (
-  SELECT other.key FROM record AS other WHERE other.id = record.id
-  ORDER BY other.deleted, other.source <> '{OWN}', other.key LIMIT 1
-)) WHERE id IN (SELECT id FROM touched)
-"""  # noqa: S608  # a constant
-_CAME_FORWARD = """
-UPDATE record SET revision = :revision
-WHERE shown AND id IN (SELECT id FROM touched)
-  AND key IS NOT (SELECT was FROM touched WHERE touched.id = record.id)
-"""
-_FORGET = (
-    "DELETE FROM words WHERE rowid IN (SELECT was FROM touched)",
-    "DELETE FROM facet WHERE key IN (SELECT was FROM touched)",
-)
-_FOUND_BY = """
-SELECT record.*, 0 AS stamp, 0 AS created FROM record JOIN touched ON touched.id = record.id
-WHERE record.shown
-"""
 _STAMPED = """
 record.*, revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created
 """
 _ROW = f"SELECT {_STAMPED} FROM record JOIN revision ON number = record.revision"  # noqa: S608
+# A row with one of its forms, and without its content where that form is kept.
+_FORMED = """
+SELECT record.id, kind, source, parent, title, start, stop, revision, deleted, more,
+  revision.stamp, (SELECT stamp FROM revision WHERE number = record.born) AS created,
+  form.content AS formed, CASE WHEN form.key IS NULL THEN record.content ELSE x'' END AS content
+FROM record JOIN revision ON number = record.revision
+LEFT JOIN form ON form.key = record.key AND form.prefix = :form AND form.made = :made
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +59,11 @@ class Records:
     # -- change
 
     def update(
-        self, source: str, rows: Iterable[Row], complete: bool | Callable[[], bool] = True
+        self,
+        source: str,
+        rows: Iterable[Row],
+        complete: bool | Callable[[], bool] = True,
+        offer: Offer | None = None,
     ) -> Changes:
         """Bring the rows of a source up to date, all at once or not at all.
 
@@ -130,39 +71,17 @@ class Records:
         came where only that tells it; rows that say of themselves that they are deleted always are.
         A row that did not change keeps its datestamp; of rows with one id the first counts. The
         rows are taken one by one before anything is written, so that a slow source makes nobody
-        wait. Raises what `rows` raises, and then nothing is changed.
+        wait. offer: what is added to each before it is kept. Raises what `rows` raises, and then
+        nothing is changed.
         """
         with self._database.writing() as db:
-            db.execute(_STAGED)
-            db.execute(_GONE)
-            doubled = self._stage(db, source, rows)
+            doubled = stage(db, source, rows, offer)
             whole = complete() if callable(complete) else complete
             with transaction(db):
-                counts = _merge(db, source, whole)
+                counts = merge(db, source, whole)
         return Changes(
             counts.get("new", 0), counts.get("modified", 0), counts.get("deleted", 0), doubled
         )
-
-    def _stage(self, db: sqlite3.Connection, source: str, rows: Iterable[Row]) -> tuple[str, ...]:
-        doubled: list[str] = []
-        known = "SELECT digest FROM record WHERE id = ? AND source = ? AND NOT deleted"
-        db.execute("PRAGMA temp.journal_mode = OFF")
-        for row in rows:
-            if row.deleted:
-                db.execute("DELETE FROM staged WHERE id = ?", (row.id,))
-                db.execute("INSERT OR IGNORE INTO gone VALUES (?)", (row.id,))
-                continue
-            db.execute("DELETE FROM gone WHERE id = ?", (row.id,))
-            more, digest = packed(row)
-            before = db.execute(known, (row.id, source)).fetchone()
-            content = None if before is not None and before[0] == digest else row.content
-            values = (
-                row.id, row.kind, authority(row.id), row.parent, row.title, seconds(row.start),
-                seconds(row.stop), digest, more, content,
-            )  # fmt: skip
-            if db.execute(_STAGE, values).rowcount == 0 and len(doubled) < _DOUBLED:
-                doubled.append(row.id)
-        return tuple(doubled)
 
     def note(self, state: SourceState) -> None:
         """Keep how it stands with a source."""
@@ -202,13 +121,16 @@ class Records:
         if words is None:
             order = "id"
             keys = f"SELECT key, id AS place FROM record WHERE {where}"  # noqa: S608  # constants
+        elif query == Query(query.words, any_word=query.any_word):  # all words are of rows shown
+            order = "rank"
+            keys = "SELECT rowid AS key, rank AS place FROM words WHERE words MATCH :words"
         else:
             order = "place, key"
-            values["words"] = words
             keys = (
-                "SELECT key, bm25(words, 8.0, 4.0, 2.0, 1.0) AS place FROM words "  # noqa: S608
-                f"JOIN record ON key = words.rowid WHERE words MATCH :words AND {where}"
+                "SELECT key, rank AS place FROM words JOIN record ON key = words.rowid "  # noqa: S608
+                f"WHERE words MATCH :words AND {where}"
             )
+        values["words"] = words
         asked = f"""
             SELECT {_STAMPED}
             FROM ({keys} ORDER BY {order} LIMIT :limit OFFSET :skip) AS hit
@@ -231,25 +153,29 @@ class Records:
         since: int | None = None,
         until: int | None = None,
         limit: int = 100,
+        form: str = "",
     ) -> list[Row]:
         """Give what matches, deleted ones too, in the order of changes, after a `Row.place`.
 
         since, until: datestamps, both included. What changes between two pages comes later, once
         more; nothing is left out. A page ends early behind very large records. Words of the query
-        are not looked at.
+        are not looked at. form: a prefix; where that form of a row is kept, it is in its `forms`
+        and the content is empty.
         """
         where, values = _conditions(query, deleted=True)
         ask = (
-            f"{_ROW} WHERE {where} AND {_SPAN} AND (revision, id) > (:at, :id) "
-            "ORDER BY revision, id LIMIT :limit"
+            f"{_FORMED} WHERE {where} AND {_SPAN} AND (revision, record.id) > (:at, :id) "
+            "ORDER BY revision, record.id LIMIT :limit"
         )
         values |= {"since": since, "until": until, "at": after[0], "id": after[1], "limit": limit}
+        values |= {"form": form, "made": MADE}
         rows: list[Row] = []
         size = 0
         with self._database.reading() as db, closing(db.execute(ask, values)) as found:
             for stored in found:
-                rows.append(unpacked(stored))
-                size += len(rows[-1].content)
+                formed = stored["formed"]
+                rows.append(unpacked(stored, None if formed is None else {form: formed}))
+                size += len(rows[-1].content) + len(formed or b"")
                 if size > _LARGEST_PAGE:
                     break
         return rows
@@ -346,42 +272,6 @@ CASE WHEN deleted THEN 'Deleted'
   WHEN born >= coalesce((SELECT min(number) FROM revision WHERE stamp >= :since), 0) THEN 'New'
   ELSE 'Modified' END
 """
-
-
-def _merge(db: sqlite3.Connection, source: str, complete: bool) -> dict[str, int]:
-    """Put what was staged into its place; gives how many rows of the source became what."""
-    db.execute(_TOUCHED, {"source": source, "complete": complete})
-    counts = dict(map(tuple, db.execute("SELECT change, count(*) FROM touched GROUP BY change")))
-    if not counts:
-        return counts
-    db.execute("CREATE UNIQUE INDEX temp.touched_id ON touched (id)")
-    (last,) = db.execute("SELECT coalesce(max(number), 0) FROM revision").fetchone()
-    given = {"source": source, "revision": last + 1}
-    for statement in (_PUT, _DELETE, _SHOW, _CAME_FORWARD, *_FORGET):
-        db.execute(statement, given)
-    for stored in db.execute(_FOUND_BY):
-        _index(db, stored)
-    # No earlier than the end of this second, so that whoever asked before it was there asks again.
-    db.execute(
-        "INSERT INTO revision SELECT :number, max(:now, coalesce(max(stamp), 0)) FROM revision",
-        {"number": last + 1, "now": int(time.time()) + 1},
-    )
-    return counts
-
-
-def _index(db: sqlite3.Connection, stored: sqlite3.Row) -> None:
-    """Let a row be found by its words and facets."""
-    row, key = unpacked(stored), stored["key"]
-    db.executemany(
-        "INSERT OR IGNORE INTO facet VALUES (?, ?, ?)",
-        [(name, value, key) for name, values in row.facets.items() for value in values],
-    )
-    if row.deleted:
-        return
-    terms = [row.kind, *(value for values in row.facets.values() for value in values)]
-    parts = [part for term in terms for part in (term, _CAMEL.sub(" ", term))]
-    words = (key, row.title, row.id, " ".join(dict.fromkeys(parts)), row.description)
-    db.execute("INSERT INTO words (rowid, title, id, terms, description) VALUES (?,?,?,?,?)", words)
 
 
 def _conditions(query: Query, deleted: bool = False) -> tuple[str, dict[str, Any]]:

@@ -23,7 +23,8 @@ class Row:
     source: where it comes from, `OWN` for the node itself; namespace, version: what the document
     says; judge: name of the data model that judged it, '' for none; facets: words of closed lists
     by the name of the list, such as 'region'; start, stop: the time it covers, None where that is
-    not known or open.
+    not known or open; forms: documents that it is given away as, by their prefixes, as far as they
+    are kept (see `vo_server.record_format`); the store gives them back only where they are asked.
 
     The store tells the rest: datestamp, created: seconds since 1970 UTC of its last change and of
     its first; revision: number of the last; deleted: whether only this is left to say of it.
@@ -43,6 +44,7 @@ class Row:
     stop: np.datetime64 | None = None
     facets: Facets = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    forms: Mapping[str, bytes] = field(default_factory=dict)
     datestamp: int = 0
     created: int = 0
     revision: int = 0
@@ -129,10 +131,12 @@ def packed(row: Row) -> tuple[str, str]:
     for part in (row.kind, row.title, row.parent, str(row.start), str(row.stop)):
         digest.update(b"\0" + part.encode())
     digest.update(b"\0" + row.content)
+    for prefix, content in sorted(row.forms.items()):
+        digest.update(b"\0" + prefix.encode() + b"\0" + content)
     return more.decode(), digest.hexdigest()
 
 
-def unpacked(fields: Any) -> Row:
+def unpacked(fields: Any, forms: Mapping[str, bytes] | None = None) -> Row:
     """Make a row of what is kept, given by the names of the columns; see `packed`."""
     more = orjson.loads(fields["more"])
     return Row(
@@ -141,7 +145,7 @@ def unpacked(fields: Any) -> Row:
         fields["title"], more["description"], fields["parent"],
         _moment(fields["start"]), _moment(fields["stop"]),
         {name: tuple(values) for name, values in more["facets"].items()},
-        tuple(Finding(**finding) for finding in more["findings"]),
+        tuple(Finding(**finding) for finding in more["findings"]), forms or {},
         fields["stamp"], fields["created"], fields["revision"], bool(fields["deleted"]),
     )  # fmt: skip
 

@@ -45,6 +45,7 @@ class VoResource:
     namespace = _RI
     schema = _RI
     sets = {"ivo_managed": "What this node publishes to the registries of the IVOA"}  # noqa: RUF012
+    lasting = False
     source = "ivoa"
 
     def __init__(self, context: Any) -> None:

@@ -40,18 +40,18 @@ def corpus(
     fits: Callable[[Row], bool] = lambda row: True,
 ) -> Iterator[Row]:  # fmt: skip
     """Give rows made of real records that `fits` takes, each with an id and words of its own."""
-    rows = [(row(record, source), record) for record in originals(shared)]
-    chosen = [(made, record) for made, record in rows if fits(made)]
+    rows = [row(record, source, write(record)) for record in originals(shared)]
+    chosen = [made for made in rows if fits(made)]
     dice = random.Random(seed)
     for number in range(count):
-        made, record = chosen[number % len(chosen)]
-        yield varied(made, record, f"V{number:05d}", " ".join(dice.sample(_WORDS, 4)))
+        made = chosen[number % len(chosen)]
+        yield varied(made, f"V{number:05d}", " ".join(dice.sample(_WORDS, 4)))
 
 
-def varied(made: Row, record: Record, name: str, words: str) -> Row:
+def varied(made: Row, name: str, words: str) -> Row:
     """Give a row with a step more in its id and other words in its title and description."""
     id, title = f"{made.id}/{name}", f"{made.title} {name}"
-    content = write(record)
+    content = made.content
     for tag, before, after in (
         ("ResourceID", made.id, id),
         ("ResourceName", made.title, title),

@@ -1,16 +1,19 @@
 """The checker: nothing on what is right, and each rule fires on what breaks just it."""
 
+import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from spase import look
 from spase.check import SpaseChecker
 from vo_server import check
 from vo_server.budget import Budget
 from vo_server.cli import cli
-from vo_server.errors import BadArgument
+from vo_server.errors import BadArgument, Failure
 
 _PLACE = "Own/NumericalData/Probe/MAG/PT1M.xml"
 _ID = b"spase://Own/NumericalData/Probe/MAG/PT1M"
@@ -85,6 +88,30 @@ def test_either_name_of_a_kind_is_right_in_an_id(tmp_path: Path, good: bytes) ->
 def test_a_file_that_cannot_be_read_does_not_end_the_check(tmp_path: Path, good: bytes) -> None:
     found = _folder(tmp_path, Own__NumericalData__Probe__MAG__PT1M=good, a=b"<!DOCTYPE a><a/>")
     assert [finding.rule for finding in found] == ["read"]
+
+
+def test_processes_that_share_a_folder_find_the_same_in_the_same_order(
+    tmp_path: Path, good: bytes
+) -> None:
+    files = {
+        f"Own__NumericalData__{number:03d}": good.replace(
+            b"Probe/MAG/PT1M<", f"{name:03d}<".encode()
+        )
+        for number, name in enumerate([*range(100), 7, 8])
+    }
+    files["Own__NumericalData__050"] = b"<!DOCTYPE a><a/>"
+    alone = _folder(tmp_path, **files)
+    assert list(SpaseChecker(2).check(str(tmp_path), Budget())) == alone
+    assert Counter(finding.rule for finding in alone) == {"twice": 2, "path": 2, "read": 1}
+
+
+def test_a_process_that_ends_is_told_of(
+    tmp_path: Path, good: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _folder(tmp_path, a=good, b=good)
+    monkeypatch.setattr(look, "_begin", partial(os._exit, 3))
+    with pytest.raises(Failure, match="has ended"):
+        list(SpaseChecker(2).check(str(tmp_path), Budget()))
 
 
 def test_there_is_nothing_to_check(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import base64
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
@@ -22,7 +23,7 @@ from tests.spase.schemas import errors
 from tests.spase.served import SpaseNode, spase_node
 from vo_server.budget import Budget
 from vo_server.record_format import PREFIX
-from vo_server.row import OWN, Query
+from vo_server.row import OWN, Changes, Query, Row
 
 _PREFIXES = ("spase", "impex", "oai_dc", "ivo_vor")
 _CUBE = "spase://MyLab/NumericalOutput/Dipole/Cube"
@@ -129,6 +130,42 @@ def test_lists_hold_what_they_say_in_every_form(ask: Oai, prefix: str) -> None:
         assert (record.find("{*}metadata") is None) == deleted
 
 
+@pytest.mark.parametrize("prefix", ["spase", "impex"])
+def test_what_was_kept_is_what_would_be_written_now(node: SpaseNode, prefix: str) -> None:
+    records, form = node.context.records, node.context.record_formats[prefix]
+    rows = records.page(Query(facets={PREFIX: (prefix,)}), form=prefix, limit=50)
+    assert len(rows) == 50
+    for kept in rows:
+        given = records.get(kept.id)
+        assert given is not None
+        assert kept.forms == {prefix: form.write(given)}
+
+
+def test_a_record_that_came_before_is_not_written_again(
+    node: SpaseNode, shared: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = list(corpus(shared, 60, seed=5, source="again"))
+    node.context.keep("again", rows)
+    form = node.context.record_formats["spase"]
+    written: list[str] = []
+    write = form.write
+
+    def noted(row: Row) -> bytes | None:
+        written.append(row.id)
+        return write(row)
+
+    monkeypatch.setattr(form, "write", noted)
+    assert node.context.keep("again", rows) == Changes()
+    assert written == []
+    changed = replace(rows[3], title="Another")
+    query = Query(sources=("again",), facets={PREFIX: ("spase",)})
+    before = {row.id: row.forms for row in node.context.records.page(query, form="spase")}
+    assert node.context.keep("again", [*rows[:3], changed, *rows[4:]]) == Changes(modified=1)
+    assert written == [changed.id]
+    assert {r.id: r.forms for r in node.context.records.page(query, form="spase")} == before
+    node.context.keep("again", [])
+
+
 def test_a_list_tells_how_long_it_is(ask: Oai) -> None:
     first = ask(_LIST).find(".//{*}resumptionToken")
     size = int(first.get("completeListSize"))
@@ -171,6 +208,20 @@ def test_a_deleted_record_is_told_of(ask: Oai) -> None:
     root = ask(f"verb=GetRecord&metadataPrefix=oai_dc&identifier={quote(_ids(gone)[0])}")
     assert root.find(".//{*}header").get("status") == "deleted"
     assert root.find(".//{*}metadata") is None
+
+
+def test_what_is_deleted_has_no_form(ask: Oai) -> None:
+    headers = ask.all("ListIdentifiers", metadataPrefix="oai_dc")
+    gone = next(header for header in headers if header.get("status") == "deleted")
+    asked = f"verb=ListMetadataFormats&identifier={quote(gone.findtext('{*}identifier'))}"
+    assert ask.code(asked) == "noMetadataFormats"
+
+
+def test_no_identifier_is_said_to_be_of_the_scheme_oai(ask: Oai) -> None:
+    identify = ask("verb=Identify")
+    assert identify.find(".//{http://www.openarchives.org/OAI/2.0/oai-identifier}*") is None
+    ids = _ids(ask.all("ListIdentifiers", metadataPrefix="oai_dc"))
+    assert not any(id.startswith("oai:") for id in ids)
 
 
 def test_a_second_harvest_gets_what_changed(ask: Oai, shared: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vo_server import database
+from vo_server import database, records, revision
 from vo_server.check import Finding
 from vo_server.errors import BadArgument, BadFile, StorageFull
 from vo_server.records import Records
@@ -211,7 +211,7 @@ def test_a_page_of_large_rows_ends_early(store: Records, monkeypatch: pytest.Mon
 
 def test_pages_go_by_datestamp(store: Records, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter((1000, 2000, 1500, 3000, 4000, 5000))  # it was put back once
-    monkeypatch.setattr("vo_server.records.time.time", lambda: float(next(clock)))
+    monkeypatch.setattr("vo_server.revision.time.time", lambda: float(next(clock)))
     for number in range(4):
         store.update("peer", [row(number)], complete=False)
     stamps = [r.datestamp for r in store.page(Query())]
@@ -273,10 +273,11 @@ def test_the_state_of_sources_is_kept(store: Records) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
-from vo_server import records
+from vo_server import revision
+from vo_server.records import Records
 from vo_server.row import Row
-store = records.Records(Path(sys.argv[1]))
-merge = records._index
+store = Records(Path(sys.argv[1]))
+merge = revision._index
 count = 0
 def index(db, stored):
     global count
@@ -285,7 +286,7 @@ def index(db, stored):
     if count == 3000:
         print("midway", flush=True)
         sys.stdin.read()
-records._index = index
+revision._index = index
 store.update("peer", (Row(f"spase://B/Person/{n}", "Person", b"x" * 3000) for n in range(6000)))
 """
 
@@ -293,8 +294,8 @@ store.update("peer", (Row(f"spase://B/Person/{n}", "Person", b"x" * 3000) for n 
 def test_a_killed_update_leaves_the_old_state_whole(tmp_path: Path) -> None:
     path = tmp_path / "records.sqlite"
     store = Records(path)
-    store.update("peer", rows(40))
-    before = store.page(Query())
+    store.update("peer", [_formed(each) for each in rows(40)])
+    before = store.page(Query(), form="spase")
     writer = subprocess.Popen(
         [sys.executable, "-c", _WRITER, str(path)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -302,18 +303,66 @@ def test_a_killed_update_leaves_the_old_state_whole(tmp_path: Path) -> None:
     with writer:
         assert writer.stdout is not None
         assert writer.stdout.readline() == "midway\n"
-        assert store.page(Query()) == before  # half of it is written; nobody sees any
+        assert store.page(Query(), form="spase") == before  # half of it is written; nobody sees any
         os.kill(writer.pid, signal.SIGKILL)
         writer.wait(30)
     store.close()
     again = Records(path)
-    assert again.page(Query()) == before
+    assert again.page(Query(), form="spase") == before
+    assert all(found.forms == {"spase": b"<a/>"} for found in before)
     assert len(again.search(Query("plasma"), 100)) == 40
     with sqlite3.connect(path) as db:
         assert db.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
     db.close()
-    assert again.update("peer", rows(41)) == Changes(new=1)
+    more = [_formed(each) for each in rows(41)]
+    assert again.update("peer", more) == Changes(new=1)
     again.close()
+
+
+def _formed(made: Row, content: bytes = b"<a/>") -> Row:
+    return replace(made, forms={"spase": content, "impex": b"<b/>"})
+
+
+def _forms(store: Records) -> list[dict[str, bytes]]:
+    return [dict(found.forms) for found in store.page(Query(), form="spase")]
+
+
+def test_forms_come_where_they_are_asked_for_and_go_with_their_row(store: Records) -> None:
+    first, second, third = rows(3)
+    store.update("peer", [_formed(first), _formed(second), third])
+    assert [found.forms for found in store.page(Query())] == [{}] * 3
+    kept = {found.id: found for found in store.page(Query(), form="spase")}
+    assert kept[first.id].forms == {"spase": b"<a/>"}
+    assert (kept[first.id].content, kept[third.id].content) == (b"", third.content)
+    assert kept[third.id].forms == {}
+    changed = [_formed(first, b"<c/>"), replace(second, deleted=True)]
+    assert store.update("peer", changed) == Changes(modified=1, deleted=2)
+    assert sorted(map(str, _forms(store))) == ["{'spase': b'<c/>'}", "{}", "{}"]
+    assert store.update("peer", [first]) == Changes(modified=1)
+    assert _forms(store) == [{}] * 3
+
+
+def test_each_source_has_forms_of_its_own(store: Records) -> None:
+    store.update("peer", [_formed(row(1))])
+    store.update("other", [_formed(row(1), b"<c/>")])
+    assert _forms(store) == [{"spase": b"<a/>"}]
+    store.update("peer", [])
+    assert _forms(store) == [{"spase": b"<c/>"}]
+
+
+def test_forms_that_another_version_wrote_are_not_given_and_written_anew(
+    store: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [_formed(row(1))]
+    with monkeypatch.context() as patch:
+        patch.setattr(revision, "MADE", "0.0.9")
+        patch.setattr(records, "MADE", "0.0.9")
+        store.update("peer", given)
+        assert _forms(store) == [{"spase": b"<a/>"}]
+    assert _forms(store) == [{}]
+    assert store.page(Query(), form="spase")[0].content == given[0].content
+    assert store.update("peer", given) == Changes()
+    assert _forms(store) == [{"spase": b"<a/>"}]
 
 
 def test_several_threads_read_while_one_writes(store: Records) -> None:
@@ -365,6 +414,25 @@ def test_a_file_is_brought_up_to_date(tmp_path: Path, monkeypatch: pytest.Monkey
         newer.close()
     with pytest.raises(BadFile, match="later version"):
         old.page(Query())
+
+
+def test_a_file_without_forms_gets_them(tmp_path: Path) -> None:
+    path = tmp_path / "records.sqlite"
+    old = Records(path)
+    old.update("peer", rows(3))
+    old.close()
+    db = sqlite3.connect(path)
+    db.executescript(
+        "DROP TABLE form; ALTER TABLE record DROP COLUMN given; PRAGMA user_version = 1"
+    )
+    db.close()
+    newer = Records(path)
+    assert [found.content for found in newer.page(Query(), form="spase")] == [
+        made.content for made in sorted(rows(3), key=lambda made: made.id)
+    ]
+    assert newer.update("peer", map(_formed, rows(3))) == Changes(modified=3)
+    assert _forms(newer) == [{"spase": b"<a/>"}] * 3
+    newer.close()
 
 
 def test_what_is_no_store_is_told_by_name(tmp_path: Path) -> None:
