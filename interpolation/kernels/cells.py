@@ -14,6 +14,8 @@ BLOCK = 512
 SCATTERED = 4
 # Points of a block of which the way tells how many cells they cross.
 _LOOK = 64
+# Points looked at together for whether they stay in a cell.
+_STRIDE = 16
 
 F8 = types.float64
 I8 = types.int64
@@ -63,8 +65,8 @@ def cell(x: float, nodes: int, count: int, buckets: int, size: int, scale: float
 @called
 def find(
     points: Any, start: int, size: int, grid: Any, memory: Any, runs: Any, inside: Any, bad: Any
-) -> int:
-    """Locate points start:start + size; gives how many runs there are.
+) -> Any:
+    """Locate points start:start + size; gives how many runs there are, and how many lie outside.
 
     memory: see `find_memory`; runs: see `runs_room`; inside, bad: a value for each of them, as in
     `interpolation.locate.Plan`. Points outside the domain have cell and fraction 0.
@@ -108,8 +110,8 @@ def find(
             way += abs(place[axis, k] - place[axis, k - 1])
         crossed += way / (highest[axis] - lowest[axis]) * np.float64(counts[axis] - 1)
     if crossed * SCATTERED > few:
-        return _each(size, grid, runs)
-    return _follow(size, grid, memory, runs)
+        return _each(size, grid, runs), outside
+    return _follow(size, grid, memory, runs), outside
 
 
 @called
@@ -139,7 +141,7 @@ def _follow(size: int, grid: Any, memory: Any, runs: Any) -> int:
     low_x, low_y, low_z = ends[0], ends[1], ends[2]
     high_x, high_y, high_z = ends[3], ends[4], ends[5]
     count = 0
-    one, end = np.uint64(1), np.uint64(size)
+    one, stride, end = np.uint64(1), np.uint64(_STRIDE), np.uint64(size)
     k = np.uint64(0)
     while k < end:
         begins[count] = k
@@ -154,6 +156,16 @@ def _follow(size: int, grid: Any, memory: Any, runs: Any) -> int:
             m = np.int64(cell(z, nodes[2], counts[2], buckets[2], sizes[2], scale[2]))
             low_z, high_z = load(nodes[2], m, 0.0), load(nodes[2], m + 1, 0.0)
         n = k + one
+        left = np.int64(0)
+        while left == 0 and n + stride <= end:
+            stop = min(n + stride, end)  # a length not known before: the loop is vectorised
+            for q in range(n, stop):
+                left += not (
+                    (low_x <= place[0, q]) & (place[0, q] < high_x)
+                    & (low_y <= place[1, q]) & (place[1, q] < high_y)
+                    & (low_z <= place[2, q]) & (place[2, q] < high_z)
+                )  # fmt: skip
+            n = stop if left == 0 else n
         while (
             n < end
             and (low_x <= place[0, n]) & (place[0, n] < high_x)
@@ -229,7 +241,7 @@ def locate(points: Any, grid: Any, index: Any, fraction: Any, inside: Any, bad: 
     begins, cells, place, _, _ = runs
     for start in range(0, len(points), BLOCK):
         size = min(BLOCK, len(points) - start)
-        count = find(points, start, size, grid, memory, runs, inside[start:], bad[start:])
+        count, _ = find(points, start, size, grid, memory, runs, inside[start:], bad[start:])
         divide(runs, count)
         fraction[:, start : start + size] = place[:, :size]
         for run in range(count):

@@ -229,8 +229,8 @@ def _nearest(address: int, like: Any, runs: Any, count: int, corners: Any, row: 
 
 @called
 def _fill(
-    runs: Any, count: int, inside: Any, grid: Any, variables: Any, room: Any, result: Any,
-    start: int,
+    runs: Any, count: int, inside: Any, outside: int, grid: Any, variables: Any, room: Any,
+    result: Any, start: int,
 ) -> None:  # fmt: skip
     """Interpolate at the points of a block, into a result from `start` on."""
     size = len(inside)
@@ -258,10 +258,7 @@ def _fill(
             _linear_one(addresses[v], like, runs, count, corners, soon, row)
         else:
             _linear(addresses[v], like, runs[0], count, corners, weights, soon, row)
-    within = 0
-    for k in range(size):
-        within += inside[k]
-    for k in range(size if within < size else 0):
+    for k in range(size if outside > 0 else 0):
         if not inside[k]:
             for v in range(len(addresses)):
                 result[v, start + k] = np.nan
@@ -278,8 +275,8 @@ def _room(addresses: Any, size_of_one: int) -> Any:
 
 @called
 def _judge(
-    points: Any, start: int, grid: Any, runs: Any, count: int, inside: Any, bad: Any, body: Any,
-    nearest: bool, result: Any, status: Any,
+    points: Any, start: int, grid: Any, runs: Any, count: int, inside: Any, bad: Any, outside: int,
+    body: Any, nearest: bool, result: Any, status: Any,
 ) -> None:  # fmt: skip
     """Give the status of the points of a block, and take values that are none."""
     size = len(inside)
@@ -304,7 +301,7 @@ def _judge(
             )
             if x * x + y * y + z * z < body[3] * body[3]:
                 here[k] = INSIDE_BODY
-    for k in range(size):
+    for k in range(size if outside > 0 else 0):
         here[k] = here[k] if inside[k] else OUTSIDE
         here[k] = BAD_INPUT if bad[k] else here[k]
     if body[3] > 0.0:
@@ -379,7 +376,7 @@ def gather(
         here = inside[start : start + BLOCK]
         count = _runs(index, start, len(here), runs)
         _places(fraction, start, len(here), runs, count)
-        _fill(runs, count, here, grid, variables, room, result, start)
+        _fill(runs, count, here, len(here) - here.sum(), grid, variables, room, result, start)
 
 
 @kernel(
@@ -416,7 +413,9 @@ def sample(
     variables = (addresses, like, line, nearest)
     for start in range(0, len(points), BLOCK):
         size = min(BLOCK, len(points) - start)
-        count = find(points, start, size, grid, memory, runs, inside, bad)
+        count, outside = find(points, start, size, grid, memory, runs, inside, bad)
         within, wrong = inside[:size], bad[:size]
-        _fill(runs, count, within, grid, variables, room, result, start)
-        _judge(points, start, grid, runs, count, within, wrong, body, nearest, result, status)
+        _fill(runs, count, within, outside, grid, variables, room, result, start)
+        _judge(
+            points, start, grid, runs, count, within, wrong, outside, body, nearest, result, status
+        )
