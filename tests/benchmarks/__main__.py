@@ -32,6 +32,7 @@ from vo_server.roles import trajectory
 from vo_server.settings import load
 
 _VARIABLES = ("Density", "Ux", "Uy", "Uz", "Bx", "By", "Bz", "Btot")
+_TOLD = "n,vx,vy,vz,Bx,By,Bz,B"  # the same to FMI's tool
 _OUTPUT = Path("bench-results.json")
 
 Points = NDArray[np.float64]
@@ -46,7 +47,7 @@ def _orbit(count: int, seed: int) -> Points:
     )
 
 
-def _write_orbit(path: Path, points: Points) -> None:
+def _write_orbit(path: Path, points: Points, format: str = "votable") -> None:
     header = Header(
         tuple(
             Parameter(name, unit="m", ucd=f"pos.cartesian.{name.lower()}")
@@ -56,7 +57,7 @@ def _write_orbit(path: Path, points: Points) -> None:
     )
     with path.open("wb") as file:
         table = Table(header, tuple(points.T))
-        file.writelines(plugins.format_named("votable").write([table]))
+        file.writelines(plugins.format_named(format).write([table]))
 
 
 def _median(call: Callable[[int], object], repeats: int) -> tuple[float, float]:
@@ -80,19 +81,29 @@ def _scipy(config: Path, points: Points, names: tuple[str, ...], repeats: int) -
     return _median(lambda _: [peer(points) for peer in peers], repeats)[0]
 
 
-def _whole(node: BenchNode, count: int, names: tuple[str, ...], repeats: int) -> dict[str, Any]:
-    """Measure whole requests over SOAP, the memory of the server, and SciPy in the same run."""
+def _whole(
+    node: BenchNode,
+    count: int,
+    names: tuple[str, ...],
+    repeats: int,
+    kind: tuple[str, str, str] = ("votable", "vot", "VOTable"),
+) -> dict[str, Any]:
+    """Measure whole requests over SOAP, the memory of the server, and SciPy in the same run.
+
+    kind: of the tables both ways, as the format, its ending, and IMPEx call it.
+    """
+    format, ending, output = kind
     process = psutil.Process(node.pid)
     idle = process.memory_info().rss
     peak = idle
 
     def request(i: int) -> None:
         nonlocal peak
-        node.call(RUN, f"{node.site}/{count}-{i}.vot", names)
+        node.call(RUN, f"{node.site}/{count}-{i}.{ending}", names, output)
         peak = max(peak, process.memory_info().rss)
 
     for i in range(repeats + 1):
-        _write_orbit(node.orbits / f"{count}-{i}.vot", _orbit(count, i))
+        _write_orbit(node.orbits / f"{count}-{i}.{ending}", _orbit(count, i), format)
     median, p99 = _median(request, repeats)
     bare = _scipy(node.config, _orbit(count, 0), names, repeats)
     return {
@@ -160,17 +171,23 @@ def main() -> None:
         old = _whole(node, 200_000, _VARIABLES, 5)
         parts = _parts(node, 200)
         services = impex.measure(node, _asking(node))
-        ours = {"a warm request": small["seconds"], "sampling alone": parts["sample"][0]}
-        tool = impex.measure_tool(_file(node.config), _orbit(1440, 0), ours)
+        binary = _whole(node, 100_000, _VARIABLES, 7, ("netcdf", "nc", "netCDF"))
+        few = {"a warm request": small["seconds"], "sampling alone": parts["sample"][0]}
+        many = {"a warm request": large["seconds"], "one by netCDF": binary["seconds"]}
+        tool = [
+            impex.measure_tool(_file(node.config), _orbit(count, 0), variables, ours)
+            for count, variables, ours in ((1440, "n,vx,vy,vz", few), (100_000, _TOLD, many))
+        ]
         series = hapi.measure(node, Path(folder))
     results = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "whole_100000x8": large, "whole_1440x4": small, "whole_200000x8": old,
+        "whole_100000x8": large, "whole_100000x8_netcdf": binary,
+        "whole_1440x4": small, "whole_200000x8": old,
         "parts_1440x4": {name: {"p50": p50, "p99": p99} for name, (p50, p99) in parts.items()},
         "impex": services, "hcintpol": tool, "hapi": series,
     }  # fmt: skip
     _OUTPUT.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    for result in (large, small, old):
+    for result in (large, binary, small, old):
         print(
             f"whole request {result['points']:>7} x {result['variables']}: "
             f"{result['seconds'] * 1e3:8.1f} ms (p99 {result['p99'] * 1e3:.1f}), "
@@ -182,7 +199,8 @@ def main() -> None:
         print(f"1,440 x 4 {name:15} p50 {p50 * 1e3:7.2f} ms   p99 {p99 * 1e3:7.2f} ms")
     print(f"FMI's service took about 10 s for 200,000 points; ours {old['seconds']:.2f} s")
     impex.show(services)
-    impex.show_tool(tool)
+    for measured in tool:
+        impex.show_tool(measured)
     hapi.show(series)
     print(f"written to {_OUTPUT}")
 

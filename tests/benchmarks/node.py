@@ -22,9 +22,16 @@ class BenchNode:
     config: Path
     pid: int
 
-    def call(self, resource: str, orbit: str, names: tuple[str, ...]) -> str:
+    def call(
+        self, resource: str, orbit: str, names: tuple[str, ...], output: str = "VOTable"
+    ) -> str:
         """Ask for values along an orbit and give the result's URL."""
-        arguments = {"ResourceID": resource, "Variable": " ".join(names), "url_XYZ": orbit}
+        arguments = {
+            "ResourceID": resource,
+            "Variable": " ".join(names),
+            "url_XYZ": orbit,
+            "OutputFileType": output,
+        }
         return client.call(f"{self.url}/impex/fmi", "getDataPointValue", arguments)
 
     def alive(self) -> str:
