@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
 from vo_server import plugins
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument
+from vo_server.errors import BadArgument, excerpt
 
 GROUP = "vo_server.checkers"
 
@@ -48,7 +49,7 @@ class Checker(Protocol):
 def checker(target: str, name: str | None = None) -> Checker:
     """Give the checker of this name, else the one that recognises the target.
 
-    Raises BadArgument where there is none.
+    Raises BadArgument where there is none, or the target is a path where nothing is.
     """
     if name is not None:
         return _load(name)
@@ -56,6 +57,8 @@ def checker(target: str, name: str | None = None) -> Checker:
         candidate = _load(known)
         if candidate.recognises(target):
             return candidate
+    if "://" not in target and not Path(target).exists():
+        raise BadArgument(f"there is no {excerpt(target)}", argument="target")
     kinds = ", ".join(plugins.installed(GROUP))
     raise BadArgument(f"nothing here checks such a target; say --as one of: {kinds}", argument="as")
 

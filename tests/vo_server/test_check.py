@@ -1,6 +1,7 @@
 """Checkers: the one asked for, else the one that knows the target by its name."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,10 +28,14 @@ def _one_checker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plugins, "load", lambda group, name: known[name])
 
 
-def test_by_name_and_by_target() -> None:
+def test_by_name_and_by_target(tmp_path: Path) -> None:
     for found in (check.checker("a.tea"), check.checker("a.pot", "tea")):
         assert isinstance(found, Tea)
     with pytest.raises(BadArgument, match="say --as one of: tea"):
+        check.checker(str(tmp_path))
+    with pytest.raises(BadArgument, match="say --as one of: tea"):
+        check.checker("http://example.org/pot")
+    with pytest.raises(BadArgument, match=r"there is no .*a\.pot"):
         check.checker("a.pot")
 
 
