@@ -3,12 +3,12 @@
 Between the centres of eight cells of one level values are trilinear. Where only some of the
 eight exist at a level, the value u there is joined to that of the next coarser level, C:
 
-    u = I(v) + s (C - I(C)),    v = the cells' own values, C at the centres that have none
+    u = (1 - s) I(v) + s C,    v = the cells' own values, C at the centres that have none
 
 with I the trilinear interpolation between the eight centres and s that of 1 at centres without
 a cell, 0 at the others. So u is continuous across levels, takes the value of every cell at its
-centre, gives trilinear functions exactly, and is what a plain grid gives wherever all eight
-cells exist.
+centre, never leaves the range of the cells it is made of, gives trilinear functions exactly, and
+is what a plain grid gives wherever all eight cells exist.
 """
 
 from collections.abc import Sequence
@@ -169,40 +169,24 @@ class CellTree:
         corners = index[:, None] + _EIGHT.T[None]
         cells = self._find(level, self._keys(level, corners))
         real = cells >= 0
+        share = np.where(real, 0.0, weights).sum(axis=1)
+        weights *= (1.0 - share)[:, None]
         rows = np.repeat(np.arange(count), 8).reshape(count, 8)
         own = sparse.csr_array(
             (weights[real], (rows[real], cells[real])), shape=(count, len(self.levels))
         )
         rest = np.flatnonzero(~real.all(axis=1))
-        if level > 0 and rest.size:
-            own = sparse.csr_array(own + self._joined(level, points, rest, (index, weights, real)))
-        return own
-
-    def _joined(
-        self,
-        level: int,
-        points: Floats,
-        rest: Indices,
-        stencil: tuple[Indices, Floats, npt.NDArray[np.bool_]],
-    ) -> sparse.csr_array:
-        """Give what the next coarser level adds where not all eight centres have a cell."""
-        index, weights, real = (part[rest] for part in stencil)
-        virtual = np.where(real, 0.0, weights).sum(axis=1)
-        mixed = np.flatnonzero(real.any(axis=1))
-        alone = np.where(real.any(axis=1), virtual, 1.0)
-        spacing = self.spacing / 2**level
-        first = self.lower - self.spacing / 2 + spacing / 2
-        corners = first + (index[mixed][:, None] + _EIGHT.T[None]) * spacing
-        asked = np.concatenate([points[rest], corners.reshape(-1, 3)])
-        coarse = self._weights(level - 1, asked)
-        share = virtual[mixed][:, None]
-        factors = np.where(real[mixed], -share, 1.0 - share) * weights[mixed]
-        rows = np.concatenate([rest, np.repeat(rest[mixed], 8)])
-        join = sparse.csr_array(
-            (np.concatenate([alone, factors.ravel()]), (rows, np.arange(len(asked)))),
-            shape=(len(points), len(asked)),
-        )
-        return sparse.csr_array(join @ coarse)
+        if level == 0 or not rest.size:
+            return own
+        # The next coarser level's value at the point, and at centres that have no cell.
+        alone = ~real[rest].any(axis=1)
+        row, corner = np.nonzero(~real & real.any(axis=1, keepdims=True))
+        centres = self.lower - self.spacing / 2 + (corners[row, corner] + 0.5) * spacing
+        coarse = self._weights(level - 1, np.concatenate([points[rest], centres]))
+        factors = np.concatenate([np.where(alone, 1.0, share[rest]), weights[row, corner]])
+        rows = np.concatenate([rest, row])
+        join = sparse.csr_array((factors, (rows, np.arange(len(rows)))), shape=(count, len(rows)))
+        return sparse.csr_array(own + join @ coarse)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

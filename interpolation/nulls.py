@@ -38,7 +38,7 @@ def find(
         if not trying.size:
             break
         at, unit = nulls[trying], size[trying, None]
-        way, good = _way(lambda points, unit=unit: vector(points) / unit, at, REACH * step)
+        way, good = _way(_parts(vector, unit), at, REACH * step)
         moved = at - way
         nulls[trying] = moved
         x, y, z = (moved - places[trying]).T
@@ -52,10 +52,15 @@ def find(
     return nulls, found
 
 
+def _parts(vector: Callable[[Floats], Floats], unit: Floats) -> Callable[[Floats], Floats]:
+    """Give the vector in parts of a size for each place."""
+    return lambda points: vector(points) / unit
+
+
 def _way(
     vector: Callable[[Floats], Floats], at: Floats, reach: float
 ) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    """Give the way from the null to each place by the vector's slopes there, and where it is one."""
+    """Give the way from the null to each place by the vector's slopes, and where it is one."""
     here = vector(at)
     slopes = [
         (vector(at + reach * axis) - vector(at - reach * axis)) / (2.0 * reach) for axis in _AXES
@@ -77,7 +82,7 @@ def _way(
             ],
             axis=1,
         )
-    return way, np.isfinite(way).all(axis=1)
+    return way, np.asarray(np.isfinite(way).all(axis=1))
 
 
 def _dot(a: Floats, b: Floats) -> Floats:

@@ -88,6 +88,16 @@ def test_values_are_continuous_across_levels(seed: int) -> None:
     assert jumps[1] < 0.51 * jumps[0]
 
 
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(st.integers(0, 1000))
+def test_values_stay_within_those_of_the_cells_they_are_made_of(seed: int) -> None:
+    cells = tree(seed)
+    points = np.random.default_rng(seed).uniform(cells.lower, cells.upper, (500, 3))
+    weights = cells.locate(points).weights
+    assert weights.data.min() >= 0.0
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-12)
+
+
 def test_without_refinement_it_is_scipy() -> None:
     shape = (6, 5, 7)
     indices = np.array(list(np.ndindex(*shape)))

@@ -217,7 +217,9 @@ def test_a_spiral_is_not_closed() -> None:
 @pytest.mark.parametrize("step", [0.05, 0.5])
 def test_a_helix_is_not_closed_however_long_its_steps(step: float) -> None:
     axis = np.linspace(-2.0, 2.0, 81)
-    helix = sampled(lambda points: rotation(points) + [0.0, 0.0, 8e-4], Grid(axis, axis, axis))
+    helix = sampled(
+        lambda points: rotation(points) + np.array([0, 0, 8e-4]), Grid(axis, axis, axis)
+    )
     limits = TraceLimits(step, 1000, tolerance=1e-6)
     lines = trace(helix, [[1.0, 0.0, 0.0]], limits, 1, domain=helix.domain)
     assert lines.reasons[0] != EndReason.CLOSED_LOOP
@@ -408,9 +410,9 @@ def test_a_line_that_runs_into_a_null_ends_there(
     axis = np.linspace(-2.0, 2.0, 41)
     field = sampled(lambda points: 3e-9 * (points - centre) @ slopes.T, Grid(axis, axis, axis))
     field = GridVector.of(field.grid, [part.astype(kind) for part in field.components.values])
-    seed = centre + [0.0, 0.0, 1.03]
+    seed = centre + np.array([0.0, 0.0, 1.03])
     if "sink" in name:
-        seed = centre + [0.31, 0.47, 1.03]
+        seed = centre + np.array([0.31, 0.47, 1.03])
     lines = trace(field, [seed], TraceLimits(0.05, 1000, tolerance=tolerance), 1,
                   domain=field.domain)  # fmt: skip
     np.testing.assert_array_equal(lines.reasons, [EndReason.NULL_FIELD])
