@@ -7,8 +7,9 @@ eight exist at a level, the value u there is joined to that of the next coarser 
 
 with I the trilinear interpolation between the eight centres and s that of 1 at centres without
 a cell, 0 at the others. So u is continuous across levels, takes the value of every cell at its
-centre, never leaves the range of the cells it is made of, gives trilinear functions exactly, and
-is what a plain grid gives wherever all eight cells exist.
+centre, never leaves the range of the cells it is made of, is what a plain grid gives wherever all eight
+cells exist, and gives trilinear functions exactly (but within half a base cell of the
+domain's faces where cells there are refined: no value lies beyond to be exact with).
 """
 
 from collections.abc import Sequence
@@ -163,7 +164,8 @@ class CellTree:
         along = (points - (self.lower - self.spacing / 2 + spacing / 2)) / spacing
         last = np.array(self.shape) * scale - 2
         index = np.clip(np.floor(along), 0, last).astype(np.intp)
-        part = (along - index).T
+        # Centres beyond the domain take the value on its face.
+        part = np.clip(along - index, 0.0, 1.0).T
         sides = np.stack([1 - part, part])
         weights = np.prod([sides[_EIGHT[axis], axis] for axis in range(3)], axis=0).T
         corners = index[:, None] + _EIGHT.T[None]
