@@ -118,13 +118,13 @@ def beyond(point: Any, walls: Any) -> int:
 @inlined
 def _to_sphere(point: Any, way: Any, sphere: Any) -> float:
     """Give how far a sphere is ahead, in lengths of the way; infinite where it is not."""
-    if sphere[3] > 0.0:
-        x, y, z = point[0] - sphere[0], point[1] - sphere[1], point[2] - sphere[2]
-        approach = x * way[0] + y * way[1] + z * way[2]
+    x, y, z = point[0] - sphere[0], point[1] - sphere[1], point[2] - sphere[2]
+    approach = x * way[0] + y * way[1] + z * way[2]
+    if sphere[3] > 0.0 and approach < 0.0:
         square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
         beside = x * x + y * y + z * z - sphere[3] * sphere[3]
         root = approach * approach - square * beside
-        if approach < 0.0 and root >= 0.0:
+        if root >= 0.0:
             return (-approach - np.sqrt(root)) / square
     return np.inf
 
