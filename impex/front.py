@@ -198,7 +198,7 @@ class _Endpoint:
 
         async def call(request: Request) -> Response:
             operation = operation_named(dialect, request.path_params["operation"])
-            elements = await _elements(request, operation, self._limit)
+            elements = await _elements(request, operation)
 
             def work() -> tuple[bytes, str]:
                 return answer(self._service, request_of(dialect, operation, elements))
@@ -226,7 +226,7 @@ def _beyond(context: Context) -> list[Route]:
 
     def route(operation: Operation) -> Route:
         async def call(request: Request) -> Response:
-            elements = await _elements(request, operation, operation.limit)
+            elements = await _elements(request, operation)
             wanted = request_of(NODE, operation, elements)
             found = await context.work(partial(METHODS[operation.name], wanted, context))
             return Response(orjson.dumps({"result": found}), media_type="application/json")
@@ -236,25 +236,20 @@ def _beyond(context: Context) -> list[Route]:
     return [route(operation) for operation in NODE.operations]
 
 
-async def _elements(request: Request, operation: Operation, most: int) -> list[Element]:
-    """Give the parameters of a request over REST; most: bytes of a body that are read at all."""
+async def _elements(request: Request, operation: Operation) -> list[Element]:
+    """Give the parameters of a request over REST."""
     if request.method != "POST":
         return from_query(request.query_params.multi_items())
-    content = await _receive(request, most)
-    if len(content) > operation.limit:
-        raise TooMuch(
-            f"the request is larger than the limit of {operation.name}, {operation.limit} bytes"
-        )
-    return from_json(content)
+    return from_json(await _receive(request, operation.limit, operation.name))
 
 
-async def _receive(request: Request, limit: int) -> bytes:
+async def _receive(request: Request, limit: int, whose: str = "this service") -> bytes:
     """Give the body; raises TooMuch over the limit, BadArgument where it does not come.
 
     What is over the limit is read on for a while and dropped: a sender who is cut off in the
     middle hears of a broken connection, but not why.
     """
-    excess = TooMuch(f"the request is larger than this service's limit of {limit} bytes")
+    excess = TooMuch(f"the request is larger than {whose}'s limit of {limit} bytes")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > _HEARD_OUT:
         raise excess

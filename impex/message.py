@@ -65,33 +65,38 @@ def read_request(dialect: Dialect, body: Sequence[Element], action: str) -> Requ
 
     Raises BadArgument or TooMuch naming the parameter that is wrong.
     """
-    operation, elements = _dispatch(dialect, body, action)
+    operation = operation_of(dialect, body[0].name, action)
+    elements = _parameters(operation, body)
     return Request(operation, _values(elements, operation.request, operation.name))
 
 
-def _dispatch(
-    dialect: Dialect, body: Sequence[Element], action: str
-) -> tuple[Operation, Sequence[Element]]:
-    """Find the operation by the body's element, and the elements of its parameters.
+def operation_of(dialect: Dialect, name: str, action: str) -> Operation:
+    """Give the operation that the first element of a body asks for; `action` is the SOAPAction.
 
-    Where the first element is no operation's but a parameter of the operation that the action
-    names, the client has left out the wrapper, and the whole body are parameters (Axis 1).
+    Where the element is no operation's but a parameter of the operation that the action names,
+    the client has left out the wrapper, and the whole body are parameters (Axis 1). Raises
+    BadArgument naming the operations there are.
     """
-    first = body[0]
-    named = [operation for operation in dialect.operations if operation.answers_to(first.name)]
+    named = [operation for operation in dialect.operations if operation.answers_to(name)]
     meant = [o for o in named or dialect.operations if o.has_action(action)]
     if named:
-        if len(body) > 1:
-            raise BadArgument(
-                f"the Body holds {len(body)} elements; {first.name} must be the only one"
-            )
-        _refuse_text(first, first.name)
-        return (meant or named)[0], first.children
+        return (meant or named)[0]
     for operation in meant:
-        if first.name.casefold() in _known(operation.request):
-            return operation, body
+        if name.casefold() in _known(operation.request):
+            return operation
     names = ", ".join(operation.name for operation in dialect.operations)
-    raise BadArgument(f"{excerpt(first.name)} is no operation of this service; it has {names}")
+    raise BadArgument(f"{excerpt(name)} is no operation of this service; it has {names}")
+
+
+def _parameters(operation: Operation, body: Sequence[Element]) -> Sequence[Element]:
+    """Give the elements of an operation's parameters."""
+    first = body[0]
+    if not operation.answers_to(first.name):
+        return body
+    if len(body) > 1:
+        raise BadArgument(f"the Body holds {len(body)} elements; {first.name} must be the only one")
+    _refuse_text(first, first.name)
+    return first.children
 
 
 def _values(elements: Iterable[Element], record: Record, where: str) -> Values:
