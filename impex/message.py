@@ -126,11 +126,20 @@ def _gather(
             )
         found = given.setdefault(parameter.name, [])
         found.append(element)
-        if parameter.most is not None and len(found) > parameter.most:
-            raise BadArgument(f"{parameter.name} is given twice", argument=parameter.name)
+        _refuse_more(parameter, len(found))
         if parameter.spread:
             _refuse_text(element, parameter.name)
             _gather(element.children, record, where, given)
+
+
+def _refuse_more(parameter: Parameter, count: int) -> None:
+    """Refuse a parameter that comes more often than it may."""
+    if parameter.most is None and count > parameter.limit:
+        raise TooMuch(
+            f"{parameter.name} comes more than {parameter.limit} times", argument=parameter.name
+        )
+    if parameter.most is not None and count > parameter.most:
+        raise BadArgument(f"{parameter.name} is given twice", argument=parameter.name)
 
 
 def _known(record: Record) -> dict[str, Parameter]:
@@ -150,16 +159,22 @@ def _value(parameter: Parameter, elements: list[Element]) -> Value | None:
         for element in elements:
             _refuse_text(element, parameter.name)
         if len(elements) < parameter.least:
-            raise BadArgument(f"{parameter.name} is missing", argument=parameter.name)
+            raise _missing(parameter)
         return [_values(element.children, kind, parameter.name) for element in elements]
-    text = _text(parameter, kind, elements[0]) if elements else ""
-    missing = not elements if kind.is_list else not text
-    if missing and parameter.least:
-        raise BadArgument(f"{parameter.name} is missing", argument=parameter.name)
-    text = text or parameter.fallback
+    text = (_text(parameter, kind, elements[0]) if elements else "") or parameter.fallback
+    value: Value | None = None
     if kind.is_list:
-        return _items(parameter, kind, text)
-    return _checked(parameter, kind, text) if text else None
+        value = _items(parameter, kind, text)
+    elif text:
+        value = _checked(parameter, kind, text)
+    hollow = bool(elements) and parameter.hollow
+    if not value and parameter.least and not hollow:
+        raise _missing(parameter)
+    return value
+
+
+def _missing(parameter: Parameter) -> BadArgument:
+    return BadArgument(f"{parameter.name} is missing", argument=parameter.name)
 
 
 def _text(parameter: Parameter, kind: SimpleType, element: Element) -> str:

@@ -106,7 +106,9 @@ def _schema(parameter: Parameter) -> dict[str, Any]:
     kind = parameter.type
     if isinstance(kind, Record):
         one = _record(list(kind.flat()))
-        return {"type": "array", "items": one} if parameter.many else one
+        if parameter.many:
+            return {"type": "array", "items": one, "maxItems": parameter.limit}
+        return one
     item: dict[str, Any] = dict(_TYPES.get(kind.root, {"type": "string"}))
     if kind.single.values:
         known = {"enum": list(kind.single.values)}

@@ -1,5 +1,6 @@
 """REST: the operations of a dialect as JSON over plain HTTP, by the same tables as SOAP."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ from vo_server.errors import (
 
 _DEEPEST = 8
 _MOST = 20_000  # values of one request
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # HTTP status by class of refusal; the first that fits.
 _STATUSES: tuple[tuple[type[Refusal], int], ...] = (
@@ -46,14 +48,26 @@ def operation_named(dialect: Dialect, name: str) -> Operation:
 
 
 def from_query(pairs: Sequence[tuple[str, str]]) -> list[Element]:
-    """Give the parameters of a query as elements."""
-    return [Element("", name, value.strip()) for name, value in pairs]
+    """Give the parameters of a query as elements; raises BadArgument for what XML cannot carry."""
+    return [_element(name, value) for name, value in pairs]
+
+
+def _element(name: str, text: str) -> Element:
+    """Give a parameter as an element."""
+    odd = _NO_XML.search(text)
+    if odd is not None:
+        raise BadArgument(
+            f"{excerpt(name)} has the character U+{ord(odd[0]):04X}, which no message can carry",
+            argument=name,
+        )
+    return Element("", name, text.strip())
 
 
 def from_json(content: bytes) -> list[Element]:
     """Give the parameters of a JSON object as elements; nothing is no parameters.
 
-    Raises BadArgument where it is no object, TooMuch for too many or too deeply nested values.
+    Raises BadArgument where it is no object or has what XML cannot carry, TooMuch for too many or
+    too deeply nested values.
     """
     if not content.strip():
         return []
@@ -96,8 +110,8 @@ class _Reader:
         if isinstance(value, list):
             if any(isinstance(item, (dict, list)) for item in value):
                 raise BadArgument(f"{excerpt(name)} is a list of lists or of mixed values")
-            return Element("", name, " ".join(_text(item) for item in value))
-        return Element("", name, _text(value).strip())
+            return _element(name, " ".join(_text(item) for item in value))
+        return _element(name, _text(value))
 
 
 def _text(value: object) -> str:

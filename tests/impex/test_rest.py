@@ -1,5 +1,6 @@
 """REST: the same operations as JSON, its description, and what is refused."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,12 @@ def test_records_and_tables(client: TestClient) -> None:
           "Resolution": "1000"}, 413, "more than 1000 points"),
         ({"ResourceID": _OUTPUT, "Foo": "1"}, 400, "has no parameter 'Foo'"),
         ({"ResourceID": [_OUTPUT, _OUTPUT]}, 400, "ResourceID is given twice"),
+        ({"ResourceID": _OUTPUT, "PlanePoint": "", "PlaneNormalVector": "0 0 1"}, 400,
+         "PlanePoint is missing"),
+        ({"ResourceID": _OUTPUT, "PlanePoint": "0 0 0", "PlaneNormalVector": ", ,"}, 400,
+         "PlaneNormalVector is missing"),
+        ({"ResourceID": f"{_OUTPUT}\0"}, 400, "'ResourceID' has the character U+0000"),
+        ({"ResourceID": _OUTPUT, "Variable": "\uffff"}, 400, "'Variable' has the character U+FFFF"),
     ],
 )  # fmt: skip
 def test_refusals(client: TestClient, given: dict[str, Any], status: int, words: str) -> None:
@@ -116,6 +123,31 @@ def test_an_unknown_operation(client: TestClient) -> None:
 def test_hostile_json(content: bytes, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         from_json(content)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\1b", "\x1f", "\ufffe", "\uffff"])
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"Table_name": "TEXT", "Fields": _COLUMNS}, "Table_name"),
+        ({"Fields": [{"name": "TEXT", "data": [1]}]}, "name"),
+        ({"Fields": [{"name": "X", "data": ["1", "TEXT"]}]}, "data"),
+    ],
+)
+def test_characters_that_xml_cannot_carry(
+    client: TestClient, given: dict[str, Any], name: str, text: str
+) -> None:
+    content = json.dumps(given).replace("TEXT", json.dumps(text)[1:-1])
+    answer = client.post("/impex/rest/fmi/getVOTableURL", content=content)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["argument"] == name
+    assert "which no message can carry" in answer.json()["error"]["message"]
+
+
+def test_empty_lists_are_missing(client: TestClient) -> None:
+    given = {"ResourceID": _OUTPUT, "PlanePoint": [], "PlaneNormalVector": [0, 0, 1]}
+    answer = client.post("/impex/rest/fmi/getSurface", json=given)
+    assert (answer.status_code, answer.json()["error"]["argument"]) == (400, "PlanePoint")
 
 
 def test_large_bodies_are_refused(client: TestClient) -> None:
