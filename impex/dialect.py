@@ -106,6 +106,15 @@ class Operation:
     limit: int = 256 * KIB
     note: str = ""
 
+    def inner(self) -> dict[str, tuple["Parameter", "Parameter"]]:
+        """Give the members of records that come once, by name, each behind its record."""
+        return {
+            member.name: (parameter, member)
+            for parameter in self.request.flat()
+            if isinstance(parameter.type, Record) and not parameter.many
+            for member in parameter.type.members
+        }
+
     @property
     def does(self) -> str:
         """Name of the method that answers."""

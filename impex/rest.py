@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from impex.dialect import Dialect, Operation
+from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.envelope import Element
+from impex.faults import parameter_of
 from impex.message import Request, read_request
 from impex.soap import SoapService
 from vo_server.errors import (
@@ -47,9 +48,42 @@ def operation_named(dialect: Dialect, name: str) -> Operation:
     raise UnknownResource(f"there is no operation {excerpt(name)}; there are: {names}")
 
 
-def from_query(pairs: Sequence[tuple[str, str]]) -> list[Element]:
-    """Give the parameters of a query as elements; raises BadArgument for what XML cannot carry."""
-    return [_element(name, value) for name, value in pairs]
+def from_query(operation: Operation, pairs: Sequence[tuple[str, str]]) -> list[Element]:
+    """Give the parameters of a query as elements; raises BadArgument for what XML cannot carry.
+
+    Members of a record, such as SW_parameters, stand for themselves. What is in one of them is
+    NAME[MEMBER]=VALUE, or NAME=VALUE where MEMBER is the only one that must come.
+    """
+    inner = {name.casefold(): found for name, found in operation.inner().items()}
+    elements: list[Element] = []
+    made: dict[str, Element] = {}
+
+    def around(name: str, siblings: list[Element]) -> list[Element]:
+        """Give the children of the element of a name, made when it is first asked for."""
+        if name.casefold() not in made:
+            made[name.casefold()] = Element("", name)
+            siblings.append(made[name.casefold()])
+        return made[name.casefold()].children
+
+    for told, value in pairs:
+        name, _, member = told.partition("[")
+        siblings = elements
+        if name.casefold() in inner:
+            record, parameter = inner[name.casefold()]
+            siblings = around(record.name, elements)
+            member = member or _only(parameter)
+        if member:
+            around(name, siblings).append(_element(member.removesuffix("]"), value))
+        else:
+            siblings.append(_element(told, value))
+    return elements
+
+
+def _only(parameter: Parameter) -> str:
+    """Name the one member of a record that must come, "" where there is none such."""
+    members = parameter.type.members if isinstance(parameter.type, Record) else ()
+    needed = [member.name for member in members if member.least]
+    return needed[0] if len(needed) == 1 else ""
 
 
 def _element(name: str, text: str) -> Element:
@@ -142,5 +176,5 @@ def answer(service: SoapService, request: Request) -> tuple[bytes, str]:
 def error(refusal: Refusal) -> tuple[bytes, int]:
     """Give the JSON of a refusal and its HTTP status."""
     status = next(status for kind, status in _STATUSES if isinstance(refusal, kind))
-    told = {"error": {"message": refusal.message, "argument": refusal.argument}}
+    told = {"error": {"message": refusal.message, "argument": parameter_of(refusal)}}
     return orjson.dumps(told), status
