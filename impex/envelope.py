@@ -64,6 +64,8 @@ def read_body(
     if not content.strip():
         raise BadArgument("the request is empty; a SOAP 1.1 envelope is wanted")
     text = _decode(content, charset)
+    if "\0" in text:  # by which the parser would take it for UTF-16
+        raise BadArgument("the request is not well-formed XML: it has the character U+0000")
     builder = _Builder(admit)
     parser = expat.ParserCreate()
     parser.buffer_text = True

@@ -110,6 +110,11 @@ def test_utf16_in_the_guise_of_utf8(wrap: Wrap) -> None:
         read_body(wrap("<a>é</a>").decode().encode("utf-16-le"), "utf-8")
 
 
+def test_utf16_of_plain_letters_in_the_guise_of_utf8(wrap: Wrap) -> None:
+    with pytest.raises(BadArgument, match="not well-formed"):
+        read_body(wrap("<a/>").decode().encode("utf-16-le"), "utf-8")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
