@@ -99,7 +99,8 @@ def refuse_unknown(variables: Sequence[str], resource: Resource) -> None:
     """Raise UnknownParameter for a variable that is neither an output's nor of a vector in it."""
     vectors = [vector_name(parameter.name) for parameter in resource.parameters]
     known = {quantity for quantity, component in vectors if component}
-    named = [v for v in variables if not (vector_name(v)[1] and vector_name(v)[0] in known)]
+    words = [(v, *vector_name(v)) for v in dict.fromkeys(variables)]
+    named = [v for v, quantity, component in words if not (component and quantity in known)]
     parameter_names(resource, named, argument="Variable")
 
 
