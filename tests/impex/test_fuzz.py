@@ -23,6 +23,7 @@ _VALUES = (
     *("0 0 0", "0 0 1", "1e6", "-1", "NaN", "1e400", "", " ", "Bx,By", "Density", "Both", "P1M"),
     *("http://127.0.0.1/x.vot", "abs(SW_Bx)", "9**9**9", "SW_Bx.__class__", "x" * 999),
     "\N{BULLET}",
+    *(", ,", "<item/><item/><item/>", "<item>1</item>"),
     *("VOTable", "netCDF", "Linear", "Ch0", "5", "true", "&lt;a/&gt;", "<a/>", "<![CDATA[x]]>"),
 )  # fmt: skip
 _TAILS = ("", ' xsi:nil="true"', ' href="#a"', ' id="a"', ' xmlns="urn:x"')

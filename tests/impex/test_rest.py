@@ -138,6 +138,15 @@ def test_records_in_a_query_that_are_refused(client: TestClient, query: str, wor
     assert words in answer.json()["error"]["message"]
 
 
+def test_an_empty_interval_is_refused_by_name(client: TestClient) -> None:
+    answer = client.get(
+        "/impex/rest/latmos/getFileURL",
+        params={"ResourceID": _OUTPUT, "StartTime": "2020-01-01", "StopTime": "2020-01-01"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["argument"] == "StartTime"
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [
