@@ -13,6 +13,7 @@ _PREFIX = "SOAP-ENV"
 
 # What the dialects call an argument of the kernel.
 _PARAMETERS = {
+    "OBSERVED": "url_XYZ",
     "column": "Columns",
     "normal": "PlaneNormalVector",
     "point": "PlanePoint",
