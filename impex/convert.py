@@ -16,7 +16,7 @@ from vo_server.model.request import CutRequest, Direction, LineRequest, Method, 
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box, Points
 from vo_server.model.trajectory import Trajectory
-from vo_server.sampling import in_frame
+from vo_server.sampling import in_frame, parameter_names
 
 METHODS: dict[str, Method] = {"Linear": "linear", "NearestGridPoint": "nearest"}
 FORMATS = {"VOTable": "votable", "netCDF": "netcdf", "ASCII": "ascii"}
@@ -93,6 +93,15 @@ def line_quantity(variables: Sequence[str]) -> str | None:
             argument="Variable",
         )
     return None
+
+
+def refuse_unknown(variables: Sequence[str], resource: Resource) -> None:
+    """Raise UnknownParameter for a variable that is neither an output's nor of a vector in it."""
+    vectors = [vector_name(parameter.name) for parameter in resource.parameters]
+    known = {quantity for quantity, component in vectors if component}
+    words = [(v, *vector_name(v)) for v in dict.fromkeys(variables)]
+    named = [v for v, quantity, component in words if not (component and quantity in known)]
+    parameter_names(resource, named, argument="Variable")
 
 
 def line_request(

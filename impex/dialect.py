@@ -42,8 +42,9 @@ class Parameter:
     least, most: how often it may come, None for any number; ref: whether it is a global element
     that types refer to, else a local one; declared: default in the published schema; fallback:
     what its absence, or an empty element, means here; count: items that a list must have, 0 for
-    any number; spread: whether the members of its record are understood beside it too; open:
-    whether values beyond those that its type enumerates are taken as well.
+    any number; hollow: whether a list that must come may have none; limit: how often it may come
+    here, where the schema sets no bound; spread: whether the members of its record are understood
+    beside it too; open: whether values beyond those that its type enumerates are taken as well.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Parameter:
     declared: str = ""
     fallback: str = ""
     count: int = 0
+    hollow: bool = False
+    limit: int = 1000
     spread: bool = False
     open: bool = False
     aliases: tuple[str, ...] = ()
@@ -102,6 +105,15 @@ class Operation:
     aliases: tuple[str, ...] = ()
     limit: int = 256 * KIB
     note: str = ""
+
+    def inner(self) -> dict[str, tuple["Parameter", "Parameter"]]:
+        """Give the members of records that come once, by name, each behind its record."""
+        return {
+            member.name: (parameter, member)
+            for parameter in self.request.flat()
+            if isinstance(parameter.type, Record) and not parameter.many
+            for member in parameter.type.members
+        }
 
     @property
     def does(self) -> str:

@@ -29,6 +29,7 @@ from schemas.simple_type import (
     STRING,
     TOKEN,
 )
+from vo_server.formats.source import MAX_COLUMNS
 
 NAMESPACE = "http://impex-fp7.fmi.fi"
 
@@ -93,7 +94,7 @@ _REGION = Parameter(
 _FIELD = Record(
     "VOTable_field",
     (
-        Parameter("data", listed(NAMESPACE, "listOfValues", STRING), ref=False),
+        Parameter("data", listed(NAMESPACE, "listOfValues", STRING), ref=False, hollow=True),
         Parameter("name", TOKEN, ref=False),
         local("ID", ID),
         local("unit", TOKEN),
@@ -238,7 +239,7 @@ FMI = Dialect(
                 "Stores columns as a VOTable and answers its URL, which serves as url_XYZ.",
                 local("Table_name", STRING),
                 local("Description", STRING),
-                Parameter("Fields", _FIELD, most=None, ref=False),
+                Parameter("Fields", _FIELD, most=None, ref=False, limit=MAX_COLUMNS),
             ),
             limit=4096 * KIB,
         ),

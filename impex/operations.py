@@ -17,6 +17,7 @@ from impex.convert import (
     duration,
     line_quantity,
     line_request,
+    refuse_unknown,
     resource_id,
     track_request,
 )
@@ -156,6 +157,7 @@ class Operations:
         budget = self._context.budget()
         quantity = line_quantity(given["Variable"]) or self._quantity(given)
         entry = self._output(given, [f"{quantity}{axis}" for axis in "xyz"])
+        refuse_unknown(given["Variable"], entry.resource)
         source = source_of(entry, _RESOURCE)
         given = {"MaxSteps": min(_LINE_STEPS, budget.steps), **given}
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")

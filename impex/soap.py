@@ -12,7 +12,7 @@ from lxml import etree
 
 from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.envelope import SOAP, read_body
-from impex.message import Request, Values, read_request
+from impex.message import Request, Values, operation_of, read_request
 from impex.spyne_import import importing_spyne
 from schemas.simple_type import STRING, SimpleType
 from vo_server.errors import BadArgument, TooMuch
@@ -65,14 +65,17 @@ class SoapService:
         charset: as the transport says, "" where it does not; action: the SOAPAction. Raises the
         Refusal of whatever is wrong with the request, and what the handler raises.
         """
-        request = read_request(self._dialect, read_body(content, charset), action)
-        limit = request.operation.limit
-        if len(content) > limit:
-            raise TooMuch(
-                f"the request has {len(content)} bytes; the limit of {request.operation.name} "
-                f"is {limit} bytes"
-            )
-        return self._run(request, _Call())
+
+        def admit(name: str) -> None:
+            operation = operation_of(self._dialect, name, action)
+            if len(content) > operation.limit:
+                raise TooMuch(
+                    f"the request has {len(content)} bytes; the limit of {operation.name} is "
+                    f"{operation.limit} bytes"
+                )
+
+        body = read_body(content, charset, admit)
+        return self._run(read_request(self._dialect, body, action), _Call())
 
     def value(self, request: Request) -> object:
         """Give what the handler answers, without an envelope; raises what it raises."""

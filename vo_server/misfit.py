@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, BadTable, Refusal, excerpt
+from vo_server.errors import BadArgument, BadTable, Refusal, Stopping, TooMuch, excerpt
 from vo_server.model.request import SampleRequest
 from vo_server.model.table import Table, concatenate
 from vo_server.model.trajectory import Trajectory
@@ -45,7 +45,8 @@ def misfits(
     """Fly outputs along the positions of what was observed, and compare the named parameters.
 
     Gives one for each output, in their order, as soon as it is there. Raises BadTable and
-    WrongUnit where an observed column is missing or has no unit of the right kind.
+    WrongUnit where an observed column is missing or has no unit of the right kind, and TooMuch
+    and Stopping, which are no matter of one output.
     """
     if not names:
         raise BadArgument("no parameter is named to compare", argument="variable")
@@ -55,6 +56,8 @@ def misfits(
         budget.spend()
         try:
             yield _compared(observed, names, entry, budget)
+        except (TooMuch, Stopping):
+            raise
         except Refusal as err:
             yield Misfit(entry.resource.id, math.nan, 0, {}, None, err.message)
 

@@ -229,7 +229,8 @@ def test_spellings_of_a_spacecraft(fmi: Ask, name: str) -> None:
             "no orbit here; there are orbits of: MEX",
         ),
         ({"Spacecraft_name": "VEX"}, UnknownResource, "Spacecraft_name 'VEX' has no orbit"),
-        ({"StopTime": "2007-07-11"}, BadArgument, "StartTime .* lies behind StopTime"),
+        ({"StopTime": "2007-07-11"}, BadArgument, "StartTime .* must lie before StopTime"),
+        ({"StopTime": "2007-07-12"}, BadArgument, "StartTime .* must lie before StopTime"),
         ({"StartTime": "yesterday"}, BadArgument, "StartTime must be an ISO 8601 time"),
         ({"StartTime": "2007-02-30"}, BadArgument, "not a date of the calendar"),
         ({"Sampling": "P1M"}, BadArgument, "years or months, whose length varies"),
@@ -499,14 +500,25 @@ def test_runs_of_other_bodies_are_not_relevant(fmi: Ask) -> None:
     ("parameters", "words"),
     [
         ({}, "SW_parameters holds no parameter"),
-        ({"SW_Density": {"value": "1", "scale": "0"}}, "the scale of Density must not be zero"),
-        ({"SW_Density": {"value": "1", "weight": "-1"}}, "weight of Density must not be below"),
-        ({"Solar_F10.7": {"value": "1"}}, "Solar_F10.7 has no scale; it needs one"),
-        ({"SW_Function": {"value": "1"}}, "SW_Function: Function has no scale"),
-        ({"SW_Function": {"value": "1", "scale": "1"}}, "has no expression"),
+        ({"SW_Density": {"value": "1", "scale": "0"}}, "SW_Density: the scale must not be zero"),
+        (
+            {"SW_Density": {"value": "1", "weight": "-1"}},
+            "SW_Density: the weight must not be below",
+        ),
+        ({"Solar_F10.7": {"value": "1"}}, "Solar_F10.7: no scale is given"),
+        ({"SW_Function": {"value": "1"}}, "SW_Function: no scale is given"),
+        ({"SW_Function": {"value": "1", "scale": "1"}}, "SW_Function: no expression is given"),
         (
             {"SW_Function": {"value": "1", "scale": "1", "function": "SW_Bx.__class__"}},
-            "where nothing fits",
+            "^SW_Function: the expression has '.' at character 6, where nothing fits",
+        ),
+        (
+            {"SW_Function": {"value": "1", "scale": "1", "function": "**".join("9" * 10)}},
+            "SW_Function: the expression has no finite value",
+        ),
+        (
+            {"SW_Function": {"value": "1", "scale": "1", "function": "sqrt(-SW_Density)"}},
+            "SW_Function: the expression has no finite value",
         ),
     ],
 )

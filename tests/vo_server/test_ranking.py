@@ -79,11 +79,27 @@ def test_runs_whose_formula_has_no_value_are_left_out() -> None:
     assert found.values["Function"] == 2.0
 
 
+@pytest.mark.parametrize(
+    "formula",
+    ["9**9**9**9", "sqrt(-1)", "sqrt(-SW_Density)", "SW_Density / (SW_Density - SW_Density)"],
+)
+def test_a_formula_that_never_has_a_value_is_refused(formula: str) -> None:
+    wanted = criterion("Function", "Mars", 1.0, scale=1.0, formula=formula)
+    runs = [_run("a", density=1.0), _run("b", density=2.0), _run("unknown")]
+    with pytest.raises(BadArgument, match="the expression has no finite value"):
+        rank(runs, [wanted], 5)
+    if not wanted.formula or wanted.formula.names:
+        assert rank(runs[2:], [wanted], 5) == []
+    else:
+        with pytest.raises(BadArgument):
+            rank([], [wanted], 5)
+
+
 def test_distances_beyond_all_numbers_are_left_out() -> None:
     assert rank([_run("a", speed=1e300)], [criterion("Utot", "Mars", 0.0, scale=1e-300)], 5) == []
 
 
 @pytest.mark.parametrize("scale", [0.0, math.inf, math.nan])
 def test_scales_that_are_none(scale: float) -> None:
-    with pytest.raises(BadArgument, match="scale of Density must not be zero"):
+    with pytest.raises(BadArgument, match="the scale must not be zero"):
         criterion("Density", "Mars", 1.0, scale=scale)
