@@ -9,7 +9,7 @@ from typing import Any
 
 from impex import fields
 from impex.clock_angle import Turn
-from impex.columns import positions_first
+from impex.columns import lower_case, positions_first
 from impex.convert import (
     FORMATS,
     METHODS,
@@ -124,11 +124,13 @@ class Operations:
         with self._way(given, entry.resource, budget) as way:
 
             def tables() -> Iterable[Table]:
-                flight = way.trajectory()
+                flight = turned = way.trajectory()
                 if turn:
-                    flight = turn.trajectory(flight, entry.resource, argument=way.argument)
-                request = SpectraRequest(entry.resource, flight, channels, method)
-                return fly_spectra(request, source, budget, argument=way.argument)
+                    turned = turn.trajectory(flight, entry.resource, argument=way.argument)
+                request = SpectraRequest(entry.resource, turned, channels, method)
+                flown = fly_spectra(request, source, budget, argument=way.argument)
+                flown = self._parity.filled(flown, len(flight.table.columns))
+                return flown if kind == "votable" else positions_first(flown, flight)
 
             key = self._key("getDataPointSpectra", entry, *way.key, method, repr(turn), *channels)
             return self._result(key, kind, tables, budget)
@@ -145,7 +147,7 @@ class Operations:
         sample = turn.fly if turn else fly
 
         def tables() -> Iterable[Table]:
-            return self._parity.filled(cut(request, source, budget, sample), 3)
+            return _shaped(kind, self._parity.filled(cut(request, source, budget, sample), 3))
 
         place = (repr(request.point), repr(request.normal), repr(request.resolution))
         key = self._key("getSurface", entry, *place, request.method, repr(turn), *names)
@@ -157,6 +159,7 @@ class Operations:
         quantity = line_quantity(given["Variable"]) or self._quantity(given)
         entry = self._output(given, [f"{quantity}{axis}" for axis in "xyz"])
         source = source_of(entry, _RESOURCE)
+        kind = self._kind(given)
         given = {"MaxSteps": min(_LINE_STEPS, budget.steps), **given}
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
@@ -164,10 +167,10 @@ class Operations:
             def tables() -> Iterable[Table]:
                 seeds = _trajectory(points, entry.resource)
                 request = line_request(given, entry.resource, quantity, seeds)
-                return follow(request, source, budget, argument=_POINTS)
+                return _shaped(kind, follow(request, source, budget, argument=_POINTS))
 
             key = self._key("getFieldLine", entry, points.digest, quantity, *_conditions(given))
-            return self._result(key, self._kind(given), tables, budget)
+            return self._result(key, kind, tables, budget)
 
     def particle_trajectory(self, given: Mapping[str, Any]) -> str:
         """Follow the particles of a table and give the URL of their tracks."""
@@ -175,16 +178,17 @@ class Operations:
         entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
         source = source_of(entry, _RESOURCE)
         fields_of(entry.resource)
+        kind = self._kind(given)
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
 
             def tables() -> Iterable[Table]:
                 starts = _trajectory(points, entry.resource)
                 request = track_request(given, entry.resource, starts)
-                return track(request, source, budget, argument=_POINTS)
+                return _shaped(kind, track(request, source, budget, argument=_POINTS))
 
             key = self._key("getParticleTrajectory", entry, points.digest, *_conditions(given))
-            return self._result(key, self._kind(given), tables, budget)
+            return self._result(key, kind, tables, budget)
 
     def most_relevant_run(self, given: Mapping[str, Any]) -> str:
         """Give the runs whose solar wind comes nearest, as JSON."""
@@ -241,7 +245,11 @@ class Operations:
         request = SampleRequest(entry.resource, names, flight)
         spanned = flight.positions.tobytes().hex()
         key = self._key("granule", entry, spanned)
-        return self._result(key, "votable", lambda: fly(request, source, budget), budget)
+
+        def tables() -> Iterable[Table]:
+            return self._parity.filled(fly(request, source, budget), len(flight.table.columns))
+
+        return self._result(key, "votable", tables, budget)
 
     def _output(self, given: Mapping[str, Any], wanted: Sequence[str]) -> Entry:
         """Find the output that a ResourceID stands for."""
@@ -291,6 +299,11 @@ class Operations:
                 blocks = format.write(tables())
             name = results.put(key, extension, blocks, budget)
         return results.url(name)
+
+
+def _shaped(kind: str, tables: Iterable[Table]) -> Iterable[Table]:
+    """Give what was computed at X, Y, Z as readers of a format expect it."""
+    return tables if kind == "votable" else lower_case(tables)
 
 
 def _conditions(given: Mapping[str, Any]) -> list[str]:

@@ -118,11 +118,23 @@ def _completed(header: Header, version: Version, words: Words) -> Words:
     frames = tuple(c for c in header.constants if c.parameter.ucd == "pos.frame")
     if frames and positions:
         groups.insert(0, Group("position", positions, frames, ucd="pos"))
+    for frame, names in _elsewhere(header, positions).items():
+        statement = Constant(Parameter("frame", TEXT, ucd="pos.frame"), frame)
+        groups.append(Group("vectors", tuple(names), (statement,), ucd="phys"))
     told = {name for time in times for name in time.columns}
     calendar = [p.name for p in header.parameters if p.dtype.kind == "M" and p.name not in told]
     if calendar and version.timesys:
         times.append(TimeSys(columns=tuple(calendar)))
     return Words(words.infos, words.frames, tuple(times), tuple(groups), words.links)
+
+
+def _elsewhere(header: Header, positions: Sequence[str]) -> dict[str, list[str]]:
+    """Give the columns other than positions that tell their frame, by the frame."""
+    found: dict[str, list[str]] = {}
+    for parameter in header.parameters:
+        if parameter.frame and parameter.name not in positions:
+            found.setdefault(parameter.frame, []).append(parameter.name)
+    return found
 
 
 def _identities(header: Header, referred: set[str]) -> tuple[str | None, ...]:
@@ -164,7 +176,9 @@ def _param(xml: Markup, constant: Constant, identity: str) -> None:
     size = "*" if kind in ("char", "unicodeChar") else ""
     if isinstance(constant.value, tuple) and not size:
         size = str(len(constant.value))
-    xml.begin("PARAM", ID=identity, **_words(constant.parameter, kind, size), value=value)
+    # FMI's client looks for a parameter by the attribute that comes first.
+    words = _words(constant.parameter, kind, size)
+    xml.begin("PARAM", name=words.pop("name"), ID=identity, **words, value=value)
     xml.text("DESCRIPTION", constant.parameter.description)
     xml.end("PARAM")
 
