@@ -20,7 +20,7 @@ from impex.convert import (
     resource_id,
     track_request,
 )
-from impex.granules import Granules
+from impex.granules import RESOURCE, Granules
 from impex.parity import Parity
 from impex.relevant import relevant_runs
 from impex.soap import Handler
@@ -41,6 +41,7 @@ from vo_server.sampling import find_output, fly, parameter_names, source_of
 from vo_server.spacecraft import find_orbit, orbit_at, sampling_times
 from vo_server.spectra import fly_spectra
 from vo_server.tracks import fields_of, track
+from votable.words import Words
 from votable.write import write
 
 _POINTS = "url_XYZ"
@@ -199,9 +200,9 @@ class Operations:
         budget = self._context.budget()
         start, stop = (parse_time(given[n], argument=n) for n in ("StartTime", "StopTime"))
         make = partial(self._granule, budget=budget)
-        granules = Granules(self._context.registry, make)
+        granules = Granules(self._context.registry, make, budget)
         table = granules.table(resource_id(given[_RESOURCE]), start, stop, argument=_RESOURCE)
-        return b"".join(write((table,), "1.2"))
+        return b"".join(write((table,), "1.2", words=Words(name=RESOURCE)))
 
     def votable_url(self, given: Mapping[str, Any]) -> str:
         """Store columns as a VOTable and give its URL."""

@@ -46,7 +46,7 @@ def _document(
     plan = layout(first.header, known, serialisation, words)
     xml = Markup()
     xml.begin("VOTABLE", version=version, xmlns=known.namespace)
-    xml.begin("RESOURCE", type="results")
+    xml.begin("RESOURCE", name=words.name, type="results")
     xml.element("INFO", name="QUERY_STATUS", value="OK")
     for number, (name, value) in enumerate(words.infos, 1):
         xml.element("INFO", ID=f"info{number}", name=name, value=value)
