@@ -29,7 +29,7 @@ _QUANTITIES = ("Density", "Temperature", "Utot", "B")
 FORMULA = "Function"
 
 # Names of what runs are compared by, in SI.
-NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz")
+NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz", "Solar_F10.7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,11 @@ class Nearest:
     outputs: tuple[str, ...]
 
 
+def wire_name(name: str) -> str:
+    """Give what a quantity is called in requests, formulas and answers of FMI's service."""
+    return name if name.startswith("Solar_") else f"SW_{name}"
+
+
 def default_scale(name: str, body: str) -> float | None:
     """Give what differences of a quantity are divided by around a body, Earth's for an unknown."""
     quantity = "B" if name.startswith("B") else name
@@ -102,7 +107,7 @@ def criterion(
         return Criterion(name, value, weight, size)
     if not formula:
         raise BadArgument(f"{name} has no expression", argument=name)
-    known = [f"SW_{n}" for n in NAMES]
+    known = [wire_name(n) for n in NAMES]
     return Criterion(name, value, weight, size, parse(formula, known, argument=name))
 
 
@@ -183,6 +188,7 @@ def known_values(conditions: Conditions) -> dict[str, float]:
         "Density": conditions.density,
         "Utot": conditions.speed,
         "Temperature": conditions.temperature,
+        "Solar_F10.7": conditions.solar_flux,
         "Btot": None if field is None else math.hypot(*field),
         **dict(zip(("Bx", "By", "Bz"), components, strict=True)),
     }
@@ -192,7 +198,7 @@ def known_values(conditions: Conditions) -> dict[str, float]:
 def _value(wanted: Criterion, values: Mapping[str, float]) -> float | None:
     if wanted.formula is None:
         return values.get(wanted.name)
-    named = {f"SW_{name}": value for name, value in values.items()}
+    named = {wire_name(name): value for name, value in values.items()}
     if not wanted.formula.names <= set(named):
         return None
     result = wanted.formula(named)

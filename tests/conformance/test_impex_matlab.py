@@ -221,11 +221,14 @@ def test_the_most_relevant_run(matlab: Matlab) -> None:
         "<scale>1</scale><weight>1</weight></SW_Function>"
     )
     wind = "<SW_density><value>5000000</value><weight>0.5</weight><scale>8e+06</scale></SW_density>"
-    for parameters in (formula, wind, wind + formula):
+    flux = "<Solar_F10.7><value>1e-20</value><weight>1</weight><scale>1e-20</scale></Solar_F10.7>"
+    for parameters in (formula, wind, flux + formula.replace("SW_Bx", "Solar_F10.7")):
         asked = (
             "<Object>Mars</Object><RunCount>1</RunCount>"
             f"<SW_parameters>{parameters}</SW_parameters>"
         )
         told = matlab.call("getMostRelevantRun", asked, "ns1:json_string")
         assert OUTPUT in re.findall(r'spase://MyLab/NumericalOutput/[^"]+', told)
-        assert len(json.loads(told)["runs"]) == 1
+        (run,) = json.loads(told)["runs"]
+        assert run["Param_values"]["Solar_F10.7"] == "1.5e-20"
+    assert run["S_diff_n"]["Solar_F10.7"] == "0.25"
