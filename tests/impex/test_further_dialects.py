@@ -1,6 +1,7 @@
 """Further services are tables: their calls, answers and descriptions, from tests/dialects.py."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from tests.dialects import AMDA, CLWEB, LESIA, SINP
 
 Wrap = Callable[[str], bytes]
 
+_Client: Any = zeep.Client
+_Transport: Any = zeep.Transport
 _ADDRESS = "http://127.0.0.1:8000/impex/x"
 _VOTABLE = b'<VOTABLE xmlns="http://www.ivoa.net/xml/VOTable/v1.2"/>'
 _FILES = ["http://node.test/a.vot?x=1&y=2", "http://node.test/b.vot"]
@@ -34,8 +37,12 @@ _FURTHER = [SINP, LESIA, AMDA, CLWEB]
 each = pytest.mark.parametrize("dialect", _FURTHER, ids=[d.name for d in _FURTHER])
 
 
+def _answer(given: Any, *, answer: Any) -> Any:
+    return answer
+
+
 def _service(dialect: Dialect) -> SoapService:
-    return SoapService(dialect, {n: lambda given, a=a: a for n, a in _ANSWERS.items()})
+    return SoapService(dialect, {n: partial(_answer, answer=a) for n, a in _ANSWERS.items()})
 
 
 def _ask(dialect: Dialect, wrap: Wrap, content: str) -> Any:
@@ -103,7 +110,7 @@ def test_descriptions(dialect: Dialect, tmp_path: Any) -> None:
     assert actions == [operation.action for operation in dialect.operations]
     path = tmp_path / "service.wsdl"
     path.write_bytes(content)
-    client = zeep.Client(str(path))
+    client = _Client(str(path))
     (found,) = client.wsdl.services.values()
     (bound,) = found.ports.values()
     assert list(bound.binding.all()) == [operation.name for operation in dialect.operations]
@@ -117,14 +124,14 @@ def test_clients_read_records(dialect: Dialect, tmp_path: Any, wrap: Wrap) -> No
     path.write_bytes(wsdl(dialect, _ADDRESS))
     service = _service(dialect)
 
-    class Transport(zeep.Transport):  # type: ignore[misc]  # zeep is untyped
+    class Transport(_Transport):  # type: ignore[misc]  # zeep is untyped
         def post(self, address: str, message: bytes, headers: dict[str, str]) -> Any:
             content = service.answer(message, "utf-8", headers.get("SOAPAction", ""))
             answer = type("Answer", (), {"status_code": 200, "headers": {}, "encoding": "utf-8"})()
             answer.content = content
             return answer
 
-    client = zeep.Client(str(path), transport=Transport())
+    client = _Client(str(path), transport=Transport())
     found = client.service.getParameter(
         startTime="1996-01-15T00:00", stopTime="1996-01-16T00:00", parameterID="vex_xyz"
     )
