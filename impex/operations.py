@@ -148,7 +148,8 @@ class Operations:
         sample = turn.fly if turn else fly
 
         def tables() -> Iterable[Table]:
-            return _shaped(kind, self._parity.filled(cut(request, source, budget, sample), 3))
+            found = self._parity.filled(cut(request, source, budget, sample), 3)
+            return found if kind == "votable" else lower_case(found)
 
         place = (repr(request.point), repr(request.normal), repr(request.resolution))
         key = self._key("getSurface", entry, *place, request.method, repr(turn), *names)
@@ -160,7 +161,6 @@ class Operations:
         quantity = line_quantity(given["Variable"]) or self._quantity(given)
         entry = self._output(given, [f"{quantity}{axis}" for axis in "xyz"])
         source = source_of(entry, _RESOURCE)
-        kind = self._kind(given)
         given = {"MaxSteps": min(_LINE_STEPS, budget.steps), **given}
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
@@ -168,10 +168,10 @@ class Operations:
             def tables() -> Iterable[Table]:
                 seeds = _trajectory(points, entry.resource)
                 request = line_request(given, entry.resource, quantity, seeds)
-                return _shaped(kind, follow(request, source, budget, argument=_POINTS))
+                return follow(request, source, budget, argument=_POINTS)
 
             key = self._key("getFieldLine", entry, points.digest, quantity, *_conditions(given))
-            return self._result(key, kind, tables, budget)
+            return self._result(key, self._kind(given), tables, budget)
 
     def particle_trajectory(self, given: Mapping[str, Any]) -> str:
         """Follow the particles of a table and give the URL of their tracks."""
@@ -179,17 +179,16 @@ class Operations:
         entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
         source = source_of(entry, _RESOURCE)
         fields_of(entry.resource)
-        kind = self._kind(given)
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
 
             def tables() -> Iterable[Table]:
                 starts = _trajectory(points, entry.resource)
                 request = track_request(given, entry.resource, starts)
-                return _shaped(kind, track(request, source, budget, argument=_POINTS))
+                return track(request, source, budget, argument=_POINTS)
 
             key = self._key("getParticleTrajectory", entry, points.digest, *_conditions(given))
-            return self._result(key, kind, tables, budget)
+            return self._result(key, self._kind(given), tables, budget)
 
     def most_relevant_run(self, given: Mapping[str, Any]) -> str:
         """Give the runs whose solar wind comes nearest, as JSON."""
@@ -300,11 +299,6 @@ class Operations:
                 blocks = format.write(tables())
             name = results.put(key, extension, blocks, budget)
         return results.url(name)
-
-
-def _shaped(kind: str, tables: Iterable[Table]) -> Iterable[Table]:
-    """Give what was computed at X, Y, Z as readers of a format expect it."""
-    return tables if kind == "votable" else lower_case(tables)
 
 
 def _conditions(given: Mapping[str, Any]) -> list[str]:

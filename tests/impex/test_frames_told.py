@@ -12,7 +12,9 @@ from netCDF4 import Dataset
 from impex.dialect import Dialect
 from impex.fmi import FMI
 from impex.latmos import LATMOS
+from impex.node import NODE, RANK, rank_outputs
 from impex.operations import Operations
+from impex.rest import from_query, request_of
 from impex.soap import SoapService
 from tests.impex.stand_in import OUTPUT, SPECTRA, StandIn
 from vo_server import plugins
@@ -168,3 +170,50 @@ def test_other_readers_find_both_frames(turned: Context, wrap: Wrap) -> None:
     lines = contents["ASCII"].decode().splitlines()
     assert "# frame: GSE" in lines
     assert "# frames: - - - - GSM GSM GSM GSM GSM GSM -" in lines
+
+
+def _rank(context: Context, url: str, names: str = "Bx,By,Bz") -> dict[str, Any]:
+    asked = from_query([("url_XYZ", url), ("Variable", names)])
+    (found,) = rank_outputs(request_of(NODE, RANK, asked), context)
+    return found
+
+
+def test_vectors_are_ranked_in_the_frame_in_which_they_were_observed(
+    turned: Context, wrap: Wrap
+) -> None:
+    """The run's field is 10 nT along y of GSM everywhere."""
+    columns = {
+        "Time": ("2012-01-31T12:00 2012-01-31T18:00", ""),
+        "X": ("1e6 1e6", "m"),
+        "Y": ("0 0", "m"),
+        "Z": ("0 0", "m"),
+        "Bx": ("0 0", "nT"),
+        "By": ("10 10", "nT"),
+        "Bz": ("0 0", "nT"),
+    }
+    fields = "".join(
+        f"<Fields><name>{n}</name><data>{data}</data><unit>{unit}</unit></Fields>"
+        for n, (data, unit) in columns.items()
+    )
+    urls = []
+    for frame in ("GSM", "GSE"):
+        service = SoapService(FMI, Operations(turned).handlers())
+        told = f"<getVOTableURL><Description>in {frame}</Description>{fields}</getVOTableURL>"
+        answer = service.answer(wrap(told), "", "").decode()
+        urls.append(answer.partition("<ns1:anyURI>")[2].partition("<")[0])
+    same, other = (_rank(turned, url) for url in urls)
+    assert same["misfit"] == pytest.approx(0.0, abs=1e-9)
+    assert other["rms"]["Bx"] == pytest.approx(0.0, abs=1e-15)
+    assert other["rms"]["Bz"] > 1e-9
+    part = _rank(turned, urls[1], "By")
+    assert part["misfit"] is None
+    assert "in frame GSE, the run is in GSM" in part["why"]
+
+
+@each_kind
+def test_a_result_is_ranked_by_the_frame_of_its_vectors(
+    turned: Context, wrap: Wrap, dialect: Dialect, kind: str
+) -> None:
+    told = {"ResourceID": OUTPUT, "OutputFileType": kind}
+    result = _ask(turned, wrap, dialect, "getDataPointValueSpacecraft", **told, **_FLIGHT)
+    assert _rank(turned, result.url)["misfit"] == pytest.approx(0.0, abs=1e-9)
