@@ -27,10 +27,11 @@ from impex.soap import Handler
 from vo_server.budget import Budget
 from vo_server.context import Context, Given
 from vo_server.cuts import cut
+from vo_server.errors import UnknownParameter
 from vo_server.lines import follow
 from vo_server.model.request import Method, SampleRequest, SpectraRequest
 from vo_server.model.resource import Kind, Resource
-from vo_server.model.snapshot import parted
+from vo_server.model.snapshot import parted, snapshot_id
 from vo_server.model.table import Table
 from vo_server.model.time import parse_time
 from vo_server.model.trajectory import Trajectory
@@ -176,9 +177,8 @@ class Operations:
     def particle_trajectory(self, given: Mapping[str, Any]) -> str:
         """Follow the particles of a table and give the URL of their tracks."""
         budget = self._context.budget()
-        entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
+        entry = self._pushing(given)
         source = source_of(entry, _RESOURCE)
-        fields_of(entry.resource)
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
 
@@ -256,6 +256,26 @@ class Operations:
         id = resource_id(given[_RESOURCE])
         return find_output(self._context.registry, id, wanted, argument=_RESOURCE)
 
+    def _pushing(self, given: Mapping[str, Any]) -> Entry:
+        """Find the output whose fields push particles: the one asked for, or its run's only one.
+
+        FMI's client names the output of the magnetic field alone. Raises UnknownParameter.
+        """
+        entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
+        try:
+            fields_of(entry.resource)
+        except UnknownParameter:
+            id = entry.resource.parent
+            if id is None:
+                raise
+            others = [other for other in self._context.registry.children(id) if _pushes(other)]
+            if len(others) != 1:
+                raise
+            time = entry.resource.time
+            id = others[0].id if time is None else snapshot_id(others[0].id, time)
+            return find_output(self._context.registry, id, (), argument=_RESOURCE)
+        return entry
+
     def _quantity(self, given: Mapping[str, Any]) -> str:
         """Give the vector to follow where none is named: the magnetic field where there is one."""
         registry = self._context.registry
@@ -299,6 +319,17 @@ class Operations:
                 blocks = format.write(tables())
             name = results.put(key, extension, blocks, budget)
         return results.url(name)
+
+
+def _pushes(resource: Resource) -> bool:
+    """Tell whether an output has the fields that push particles."""
+    if resource.kind is not Kind.OUTPUT:
+        return False
+    try:
+        fields_of(resource)
+    except UnknownParameter:
+        return False
+    return True
 
 
 def _conditions(given: Mapping[str, Any]) -> list[str]:

@@ -201,6 +201,12 @@ def test_particles(matlab: Matlab) -> None:
     found = _votread(matlab.file("getParticleTrajectory", asked))
     assert found["Particle_no"] == [1.0] * 21 + [2.0] * 21
     assert len(found["X"]) == len(found["Seconds"]) == 42
+    # Another output of the run, as where the client names that of the magnetic field alone.
+    other = _at(SPECTRA, url)
+    again = _votread(
+        matlab.file("getParticleTrajectory", f"{other}<extraParams>{extra}</extraParams>")
+    )
+    assert again["X"] == found["X"]
 
 
 def test_spectra(matlab: Matlab) -> None:
