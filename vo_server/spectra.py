@@ -27,6 +27,7 @@ from vo_server.snapshots import Rows, Sampled, describe_times, open_along
 from vo_server.units import ELEMENTARY_CHARGE
 
 _BLOCK = 4_096
+_ADJOINING = 1e-6  # relative distance of edges, written with few digits, that are one edge
 
 
 def bins(wanted: Sequence[str], count: int, *, argument: str) -> list[int]:
@@ -123,7 +124,7 @@ def _header(request: SpectraRequest, energies: NDArray[np.float64]) -> Header:
 def _channels(edges: NDArray[np.float64]) -> Iterator[Constant]:
     """Give the edges (n, 2) of channels in eV; as one row of n + 1 too where they adjoin."""
     low, high = edges.T
-    if np.array_equal(high[:-1], low[1:]):
+    if np.allclose(high[:-1], low[1:], rtol=_ADJOINING, atol=0.0):
         yield _edges("EnergyRange", np.append(low, high[-1]), "instr.param")
     yield _edges("EnergyLow", low, "phys.energy")
     yield _edges("EnergyHigh", high, "phys.energy")
