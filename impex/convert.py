@@ -57,7 +57,7 @@ def duration(text: str, *, argument: str) -> np.timedelta64:
     parts = {k: v for k, v in match.groupdict().items() if v} if match else {}
     if _PLAIN.fullmatch(text):
         parts = {"s": text}
-    if not parts or text.endswith("T"):
+    if not parts:
         raise BadArgument(
             f"{argument} {excerpt(text)} is no duration such as PT60S, and no number of seconds",
             argument=argument,
@@ -167,10 +167,13 @@ def track_request(given: Mapping[str, Any], resource: Resource, starts: Trajecto
 
 
 def _stops(given: Mapping[str, Any]) -> tuple[Box | None, float]:
-    """Give the region and the radius that end lines and tracks, 0 for no radius."""
+    """Give the region and the radius that end lines and tracks, 0 for no radius.
+
+    FMI's client sends a radius below zero where none is wanted.
+    """
     region = _region(given.get("StopCondition_Region", ()))
     name = "StopCondition_Radius"
-    return region, _length(name, given.get(name, 0.0), least=0.0)
+    return region, _length(name, max(given.get(name, 0.0), 0.0), least=0.0)
 
 
 def _step(given: float | None, resource: Resource) -> float:

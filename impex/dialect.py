@@ -73,14 +73,14 @@ EMPTY = Record("", ())
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an operation answers: one bare element of a simple type.
+    """What an operation answers: one bare element.
 
-    type: None where the element is a whole VOTable instead.
+    type: of its text, or the record of what is in it; None where it is a whole VOTable.
     """
 
     message: str
     element: str
-    type: SimpleType | None
+    type: SimpleType | Record | None
     part: str = "parameters"
 
 
@@ -161,8 +161,9 @@ class Dialect:
         """Give every simple type in use, each after those it is made from."""
         found: dict[SimpleType, None] = {}
         for operation in self.operations:
-            kinds = [p.type for p in operation.request.walk() if isinstance(p.type, SimpleType)]
-            answered = [operation.reply.type] if operation.reply.type else []
-            for kind in (*kinds, *answered):
+            reply = operation.reply.type
+            answered = reply.walk() if isinstance(reply, Record) else ()
+            kinds = [p.type for p in (*operation.request.walk(), *answered)]
+            for kind in (k for k in (*kinds, reply) if isinstance(k, SimpleType)):
                 found |= dict.fromkeys(kind.lineage())
         return found

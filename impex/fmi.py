@@ -81,7 +81,7 @@ _RADIUS = optional(
     "StopCondition_Radius",
     DOUBLE,
     "Metres from the centre of the body; lines end below it, and at the run's inner boundary. "
-    "None when left out or 0.",
+    "None when left out, 0 or below.",
     fallback="0",
 )
 _REGION = Parameter(

@@ -141,8 +141,9 @@ def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     if reply.type is None:
         content: dict[str, Any] = {"application/x-votable+xml": {"schema": {"type": "string"}}}
     else:
-        known = reply.element == "json_string"
-        result = {"type": "object"} if known else _TYPES.get(reply.type.root, {"type": "string"})
+        known = reply.element == "json_string" or isinstance(reply.type, Record)
+        kind = reply.type.root if isinstance(reply.type, SimpleType) else ""
+        result = {"type": "object"} if known else _TYPES.get(kind, {"type": "string"})
         schema = {"type": "object", "required": ["result"], "properties": {"result": result}}
         content = {"application/json": {"schema": schema}}
     yield "200", {"description": "The answer.", "content": content}

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from vo_server.errors import BadArgument
-from vo_server.ranking import FORMULA, Criterion, Nearest, body_of, criterion, rank_runs
+from vo_server.ranking import FORMULA, Criterion, Nearest, body_of, criterion, rank_runs, wire_name
 from vo_server.registry import Registry
 
 _PREFIX = "SW_"
@@ -80,9 +80,7 @@ def _run(found: Nearest) -> dict[str, Any]:
 
 
 def _named(values: Mapping[str, float]) -> dict[str, str]:
-    return {
-        name if "." in name else f"{_PREFIX}{name}": _text(value) for name, value in values.items()
-    }
+    return {wire_name(name): _text(value) for name, value in values.items()}
 
 
 def _text(number: float) -> str:

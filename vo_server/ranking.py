@@ -29,7 +29,7 @@ _QUANTITIES = ("Density", "Temperature", "Utot", "B")
 FORMULA = "Function"
 
 # Names of what runs are compared by, in SI.
-NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz")
+NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz", "Solar_F10.7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +74,11 @@ def body_of(region: str) -> str:
     return region.partition(".")[0].casefold()
 
 
+def wire_name(name: str) -> str:
+    """Give what a quantity is called in requests, formulas and answers of FMI's service."""
+    return name if name.startswith("Solar_") else f"SW_{name}"
+
+
 def default_scale(name: str, body: str) -> float | None:
     """Give what differences of a quantity are divided by around a body, Earth's for an unknown."""
     quantity = "B" if name.startswith("B") else name
@@ -107,7 +112,7 @@ def criterion(
         return Criterion(name, value, weight, size)
     if not formula:
         raise BadArgument("no expression is given", argument=name)
-    known = [f"SW_{n}" for n in NAMES]
+    known = [wire_name(n) for n in NAMES]
     return Criterion(name, value, weight, size, parse(formula, known, argument="the expression"))
 
 
@@ -191,6 +196,7 @@ def known_values(conditions: Conditions) -> dict[str, float]:
         "Density": conditions.density,
         "Utot": conditions.speed,
         "Temperature": conditions.temperature,
+        "Solar_F10.7": conditions.solar_flux,
         "Btot": None if field is None else math.hypot(*field),
         **dict(zip(("Bx", "By", "Bz"), components, strict=True)),
     }
@@ -211,7 +217,7 @@ def _refuse_undefined(criteria: Sequence[Criterion], winds: Sequence[Conditions]
 
 def _named(values: Mapping[str, float]) -> dict[str, float]:
     """Give values by the names that they have in formulas."""
-    return {f"SW_{name}": value for name, value in values.items()}
+    return {wire_name(name): value for name, value in values.items()}
 
 
 def _value(wanted: Criterion, values: Mapping[str, float]) -> float | None:

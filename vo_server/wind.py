@@ -19,7 +19,7 @@ from vo_server.units import factor, to_si
 
 Floats = NDArray[np.float64]
 
-_UNITS = {"Density": "1/m3", "Utot": "m/s", "Temperature": "K"}
+_UNITS = {"Density": "1/m3", "Utot": "m/s", "Temperature": "K", "Solar_F10.7": "W.m-2.Hz-1"}
 _FIELD = "T"
 _COMPONENTS = ("Bx", "By", "Bz")
 # Names of the quantities whose length a total is, where no column tells it.

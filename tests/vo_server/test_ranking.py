@@ -103,3 +103,14 @@ def test_distances_beyond_all_numbers_are_left_out() -> None:
 def test_scales_that_are_none(scale: float) -> None:
     with pytest.raises(BadArgument, match="the scale must not be zero"):
         criterion("Density", "Mars", 1.0, scale=scale)
+
+
+def test_the_flux_of_the_sun() -> None:
+    runs = [_run("quiet", solar_flux=1e-20), _run("active", solar_flux=2e-20), _run("untold")]
+    wanted = [criterion("Solar_F10.7", "Earth", 1.9e-20, scale=1e-20)]
+    near, far = rank(runs, wanted, 10)
+    assert (near.run.title, far.run.title) == ("active", "quiet")
+    assert near.terms["Solar_F10.7"] == pytest.approx(0.01)
+    assert near.values == {"Solar_F10.7": 2e-20}
+    ratio = criterion("Function", "Earth", 2.0, scale=1.0, formula="Solar_F10.7 / 1e-20")
+    assert [r.run.title for r in rank(runs, [ratio], 1)] == ["active"]
