@@ -126,9 +126,16 @@ class _Document(Generic[T]):
     def whole(self, root: Element) -> Iterator[T | Finding]:
         """Give everything in a document that is parsed to its end."""
         yield from self.started(root)
-        for element in root.iterchildren(etree.Element):
+        resources = []
+        for element in list(root.iterchildren(etree.Element)):
             if not self.is_header(element):
-                yield self.record(element)
+                resources.append((root.index(element), element))
+                root.remove(element)
+        # One at a time, so that none is looked at for each of the others.
+        for place, element in resources:
+            root.insert(place, element)
+            yield self.record(element)
+            root.remove(element)
         yield from self.end(root)
 
     def events(self) -> Iterator[T | Finding]:

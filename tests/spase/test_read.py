@@ -5,9 +5,11 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from lxml import etree
 
 from schemas.simple_type import SimpleType
 from spase.dictionary import nearest, value
+from spase.judge import is_header
 from spase.read import read, records
 from spase.record import Record
 from vo_server.budget import Budget
@@ -188,3 +190,27 @@ def test_texts_mean_what_their_type_says() -> None:
     for bad, kind in (("x", "double"), ("yes", "boolean"), ("1.5", "integer"), ("now", "dateTime")):
         with pytest.raises(BadArgument):
             value(bad, SimpleType(kind))
+
+
+def test_many_resources_are_each_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def counted(element: etree._Element) -> bool:
+        nonlocal looked
+        looked += 1
+        return is_header(element)
+
+    monkeypatch.setattr("spase.judge.is_header", counted)
+    monkeypatch.setattr("spase.read.is_header", counted)
+    person = (
+        "<Person><ResourceID>spase://A/Person/P{}</ResourceID><ReleaseDate>2020-01-01T00:00:00"
+        "</ReleaseDate><PersonName>x</PersonName><OrganizationName>y</OrganizationName></Person>"
+    )
+    space = "http://www.spase-group.org/data/schema"
+    head = f'<Spase xmlns="{space}"><!-- first --><Version>2.6.1</Version>'
+    document = head + "".join(person.format(i) for i in range(300)) + "</Spase>"
+    found, findings = read(document.encode(), Budget())
+    assert [record.id for record in found] == [f"spase://A/Person/P{i}" for i in range(300)]
+    assert {record.findings for record in found} == {()}
+    assert not findings
+    assert looked < 3000
