@@ -27,6 +27,9 @@ from interpolation.rectilinear import Floats
 from interpolation.sample import Statuses
 from interpolation.status import Status
 
+# What points are made of: weights, each with the number of its point and of its cell.
+Parts = tuple[Floats, Indices, Indices]
+
 _EIGHT = np.indices((2, 2, 2)).reshape(3, 8)
 _DEEPEST = 20
 
@@ -100,7 +103,8 @@ class CellTree:
     @property
     def nbytes(self) -> int:
         """Bytes of the cells with what is found from them: keys, families and centres."""
-        beside = 16 + 9 + 24  # of each cell; of a family, of eight children, there are nine numbers
+        # Of each cell; families, nine numbers for eight children, are there twice.
+        beside = 16 + 9 + 8 + 9 + 24
         return int(self.levels.nbytes + self.indices.nbytes + beside * len(self.levels))
 
     @cached_property
@@ -136,6 +140,27 @@ class CellTree:
             found.append((numbers[refined], children[refined]))
         return tuple(found)
 
+    @cached_property
+    def _children(self) -> tuple[Indices, Indices]:
+        """For each cell its row of children, -1 where it has none; and the rows (n, 8)."""
+        rows = np.full(len(self.levels), -1)
+        refined = [numbers for numbers, _ in self._family]
+        children = [family for _, family in self._family]
+        numbers = np.concatenate([np.empty(0, dtype=np.intp), *refined])
+        rows[numbers] = np.arange(len(numbers))
+        return rows, np.concatenate([np.empty((0, 8), dtype=np.intp), *children])
+
+    def _cells(self, level: int, indices: Indices) -> Indices:
+        """Give the cells with indices (..., 3) on a level's lattice, -1 where there are none."""
+        cells = self._lookup[0][1][self._keys(0, indices >> level)]
+        rows, children = self._children
+        for shift in reversed(range(level)):
+            x, y, z = np.moveaxis(indices >> shift & 1, -1, 0)
+            row = rows[cells]
+            found = children[row, 4 * x + 2 * y + z] if len(children) else row
+            cells = np.where((cells >= 0) & (row >= 0), found, -1)
+        return cells
+
     def filled(self, values: Values) -> Floats:
         """Give a variable (N,) with the mean of its children in every refined cell."""
         if values.shape != self.levels.shape or values.dtype.kind not in "biuf":
@@ -158,17 +183,18 @@ class CellTree:
         positions = points_array(points)
         bad = np.asarray(~np.isfinite(positions).all(axis=1))
         inside = np.asarray(((self.lower <= positions) & (positions <= self.upper)).all(axis=1))
-        weights = METHODS[method](self, positions[inside])
-        return TreePlan(self, positions, inside, bad, weights)
+        weights, rows, cells = METHODS[method](self, positions[inside])
+        shape = (np.count_nonzero(inside), len(self.levels))
+        matrix = sparse.csr_array((weights, (rows, cells)), shape=shape)
+        return TreePlan(self, positions, inside, bad, matrix)
 
-    def _linear(self, points: Floats) -> sparse.csr_array:
+    def _linear(self, points: Floats) -> Parts:
         return self._weights(len(self._lookup) - 1, points)
 
-    def _nearest(self, points: Floats) -> sparse.csr_array:
-        leaves = self._leaves(points)
-        return self._matrix(np.ones(len(points)), np.arange(len(points)), leaves, len(points))
+    def _nearest(self, points: Floats) -> Parts:
+        return np.ones(len(points)), np.arange(len(points)), self._leaves(points)
 
-    def _corner_averaged(self, points: Floats) -> sparse.csr_array:
+    def _corner_averaged(self, points: Floats) -> Parts:
         """Weigh the corners of the leaf that holds each point, of the leaves round each corner.
 
         These count by 1 / their size, as often as they hold an eighth of what is round the
@@ -192,14 +218,7 @@ class CellTree:
             rows.append(row)
             cells.append(round_it[eighth, row])
             weights.append(heavy[eighth, row])
-        return self._matrix(
-            np.concatenate(weights), np.concatenate(rows), np.concatenate(cells), len(points)
-        )
-
-    def _matrix(
-        self, weights: Floats, rows: Indices, cells: Indices, count: int
-    ) -> sparse.csr_array:
-        return sparse.csr_array((weights, (rows, cells)), shape=(count, len(self.levels)))
+        return np.concatenate(weights), np.concatenate(rows), np.concatenate(cells)
 
     def _leaves(self, points: Floats) -> Indices:
         """Give the leaf cell that holds each point, -1 outside the base cells."""
@@ -209,13 +228,12 @@ class CellTree:
             along = (points - (self.lower - self.spacing / 2)) / (self.spacing / scale)
             index = np.floor(along).astype(np.intp)
             within = ((index >= 0) & (index < np.array(self.shape) * scale)).all(axis=1)
-            cells = self._find(level, self._keys(level, np.where(within[:, None], index, 0)))
+            cells = self._cells(level, np.where(within[:, None], index, 0))
             found = np.where(within & (cells >= 0), cells, found)
         return found
 
-    def _weights(self, level: int, points: Floats) -> sparse.csr_array:
-        """Give the weight of every cell in the value at each point, (n, N), up to a level."""
-        count = len(points)
+    def _weights(self, level: int, points: Floats) -> Parts:
+        """Give what each of the points is made of, up to a level."""
         scale = 2**level
         spacing = self.spacing / scale
         along = (points - (self.lower - self.spacing / 2 + spacing / 2)) / spacing
@@ -226,12 +244,12 @@ class CellTree:
         sides = np.stack([1 - part, part])
         weights = np.prod([sides[_EIGHT[axis], axis] for axis in range(3)], axis=0).T
         corners = index[:, None] + _EIGHT.T[None]
-        cells = self._find(level, self._keys(level, corners))
+        cells = self._cells(level, corners)
         real = cells >= 0
         share = np.where(real, 0.0, weights).sum(axis=1)
         weights *= (1.0 - share)[:, None]
-        rows = np.repeat(np.arange(count), 8).reshape(count, 8)
-        own = self._matrix(weights[real], rows[real], cells[real], count)
+        row, corner = np.nonzero(real)
+        own = weights[real], row, cells[real]
         rest = np.flatnonzero(~real.all(axis=1))
         if level == 0 or not rest.size:
             return own
@@ -242,11 +260,14 @@ class CellTree:
         coarse = self._weights(level - 1, np.concatenate([points[rest], centres]))
         factors = np.concatenate([np.where(alone, 1.0, share[rest]), weights[row, corner]])
         rows = np.concatenate([rest, row])
-        join = sparse.csr_array((factors, (rows, np.arange(len(rows)))), shape=(count, len(rows)))
-        return sparse.csr_array(own + join @ coarse)
+        return (
+            np.concatenate([own[0], coarse[0] * factors[coarse[1]]]),
+            np.concatenate([own[1], rows[coarse[1]]]),
+            np.concatenate([own[2], coarse[2]]),
+        )
 
 
-METHODS: dict[str, Callable[[CellTree, Floats], sparse.csr_array]] = {
+METHODS: dict[str, Callable[[CellTree, Floats], Parts]] = {
     "linear": CellTree._linear,
     "nearest": CellTree._nearest,
     "nearest-cell": CellTree._nearest,
@@ -281,11 +302,11 @@ class TreePlan:
 
     def touches(self, body: Sphere) -> npt.NDArray[np.bool_]:
         """Say whose stencil has the centre of a cell inside the body, as (n,) bool."""
-        within = inside_body(self.tree.centres, body).astype(np.float64)
-        pattern = self.weights.copy()
-        pattern.data = (pattern.data != 0.0).astype(np.float64)
+        weights = self.weights
+        hit = inside_body(self.tree.centres[weights.indices], body) & (weights.data != 0.0)
+        rows = np.repeat(np.arange(weights.shape[0]), np.diff(weights.indptr))
         touched = np.zeros(len(self.points), dtype=np.bool_)
-        touched[self.inside] = pattern @ within > 0
+        touched[np.flatnonzero(self.inside)[rows[hit]]] = True
         return touched
 
 
