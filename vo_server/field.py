@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from interpolation.body import Sphere
 from interpolation.cubic import SHORTEST
-from interpolation.estimate import WIDENED, estimate
+from interpolation.estimate import ESTIMATED, WIDENED, estimate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.vector import GridVector
@@ -64,6 +64,11 @@ class GridField:
         """The smallest distance between neighbouring nodes."""
         return self.grid.step
 
+    @property
+    def estimated(self) -> tuple[Method, ...]:
+        """Methods whose values have an error estimate."""
+        return ESTIMATED
+
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -84,22 +89,26 @@ class GridField:
             values, status = sample_parts(self.grid, kept, points, method, obstacle(self.body))
         return in_si(values, chosen), status
 
-    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
-        """Estimate the error (len(names), n) of linear values; see `vo_server.ports.ErrorSource`.
+    def error(self, points: Points, names: Sequence[str], method: Method) -> NDArray[np.float64]:
+        """Estimate the error (len(names), n) of values; see `vo_server.ports.ErrorSource`.
 
         Of arrays that do not fit into memory no coarser grid is asked where the spline is
         missing.
         """
         chosen = [self.variables[name] for name in names]
         kept = [variable.values for variable in chosen]
+        body = obstacle(self.body)
         if fit(kept):
-            found = estimate(self.grid, [array.load() for array in kept], points).error
+            arrays = [array.load() for array in kept]
+            found = estimate(self.grid, arrays, points, method=method, body=body).error
+        elif min(self.grid.shape) < SHORTEST:
+            found = np.full((len(names), len(points)), np.nan)
         else:
-            cubic, linear = (
-                sample_parts(self.grid, kept, points, method, None)[0]
-                for method in ("cubic", "linear")
+            cubic, linear, value = (
+                sample_parts(self.grid, kept, points, each, body)[0]
+                for each in ("cubic", "linear", method)
             )
-            found = WIDENED * np.abs(cubic - linear)
+            found = WIDENED * np.abs(cubic - linear) + np.abs(value - linear)
         return in_si(found, chosen)
 
     def vector(self, names: Sequence[str]) -> tuple[GridVector, tuple[float, ...]] | None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from interpolation.status import Status
 from vo_server.budget import Budget
-from vo_server.errors import UnknownParameter, UnknownResource, WrongFrame
+from vo_server.errors import BadArgument, UnknownParameter, UnknownResource, WrongFrame
 from vo_server.frames import transform
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SampleRequest
@@ -106,8 +106,7 @@ def fly(
         return field.sample(points[rows], request.names, request.method)
 
     def errors_at(field: Field, rows: Rows) -> Sampled:
-        assert isinstance(field, ErrorSource)
-        found = field.error(points[rows], request.names)
+        found = _with_errors(field, request).error(points[rows], request.names, request.method)
         return found, np.zeros(found.shape[1], np.uint8)
 
     moments = moments_of(trajectory, argument=argument) if resource.snapshots else None
@@ -133,6 +132,17 @@ def fly(
                 columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def _with_errors(field: Field, request: SampleRequest) -> ErrorSource:
+    """Give a field that estimates the errors of the method; raises BadArgument for another."""
+    known = field.estimated if isinstance(field, ErrorSource) else ()
+    if not isinstance(field, ErrorSource) or request.method not in known:
+        raise BadArgument(
+            f"{request.resource.id} has no error estimate of {request.method} values; it has one "
+            f"of: {', '.join(known) or 'none'}"
+        )
+    return field
 
 
 def in_frame(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:
