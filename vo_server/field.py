@@ -9,16 +9,19 @@ from numpy.typing import NDArray
 from interpolation.body import Sphere
 from interpolation.cubic import SHORTEST
 from interpolation.estimate import ESTIMATED, WIDENED, estimate
+from interpolation.layout import prepare
+from interpolation.locate import locate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.vector import GridVector
 from vo_server.block_cache import Kept, fit, in_memory
 from vo_server.blocks import Array
+from vo_server.budget import spend
 from vo_server.errors import BadArgument
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
-from vo_server.patches import sample_parts
+from vo_server.patches import sample_parts, tiles
 
 _AXES = 3  # components of a vector
 
@@ -81,7 +84,8 @@ class GridField:
         chosen = [self.variables[name] for name in names]
         kept = [variable.values for variable in chosen]
         ready = in_memory(kept)
-        if ready is not None:
+        # A spline takes long, and is made part by part so that it can be stopped.
+        if ready is not None and method != "cubic":
             values, status = sample(
                 self.grid, ready, points, method=method, body=obstacle(self.body)
             )
@@ -99,8 +103,13 @@ class GridField:
         kept = [variable.values for variable in chosen]
         body = obstacle(self.body)
         if fit(kept):
-            arrays = [array.load() for array in kept]
-            found = estimate(self.grid, arrays, points, method=method, body=body).error
+            ready = prepare(self.grid, [array.load() for array in kept])
+            found = np.full((len(names), len(points)), np.nan)
+            for patch in tiles(self.grid, locate(self.grid, points)):
+                spend()
+                few = points[patch.points]
+                told = estimate(self.grid, ready, few, method=method, body=body)
+                found[:, patch.points] = told.error
         elif min(self.grid.shape) < SHORTEST:
             found = np.full((len(names), len(points)), np.nan)
         else:

@@ -123,11 +123,11 @@ def fly(
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
             block = slice(start, start + _BLOCK)
-            values, status = opened.sample(block, values_at)
+            with budget.at_work():
+                values, status = opened.sample(block, values_at)
+                errors = opened.sample(block, errors_at)[0] if request.error else ()
             counts += np.bincount(status, minlength=len(counts))
-            columns = (*(c[block] for c in trajectory.table.columns), *values)
-            if request.error:
-                columns = (*columns, *opened.sample(block, errors_at)[0])
+            columns = (*(c[block] for c in trajectory.table.columns), *values, *errors)
             if request.status:
                 columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)

@@ -8,6 +8,8 @@ import pytest
 
 from interpolation.estimate import ESTIMATED
 from interpolation.status import Status
+from vo_server.budget import Budget
+from vo_server.errors import TooMuch
 from vo_server.model.request import Method
 
 Make = Callable[..., Any]
@@ -66,3 +68,20 @@ def test_errors_are_those_of_the_method_and_only_of_values(
 
 def test_no_estimate_is_told_for_what_is_as_good_as_it_gets(make_source: Make) -> None:
     assert "cubic" not in make_source({"n": lambda nodes: nodes[..., 0]}).opened.estimated
+
+
+def test_a_spline_in_memory_can_be_stopped(make_source: Make) -> None:
+    field = make_source({"n": lambda nodes: nodes[..., 0] ** 3}).opened
+    points = np.random.default_rng(1).uniform(-4.5, 4.5, (50, 3))
+    values, status = field.sample(points, ("n",), "cubic")
+    for _ in range(2):  # read, and in memory
+        again, told = field.sample(points, ("n",), "cubic")
+        np.testing.assert_array_equal(again, values)
+        np.testing.assert_array_equal(told, status)
+    inside = status == Status.OK
+    np.testing.assert_allclose(values[0, inside], points[inside, 0] ** 3, atol=1e-12)
+    with Budget(seconds=0.0).at_work():
+        for ask in (field.sample, field.error):
+            method = "cubic" if ask == field.sample else "linear"
+            with pytest.raises(TooMuch, match="took longer"):
+                ask(points, ("n",), method)
