@@ -72,8 +72,8 @@ def estimate(
         coarser = WIDENED_COARSER * _coarser(grid, variables, positions[asked], linear[:, asked])
         error[:, asked] = np.where(missing[:, asked], coarser, error[:, asked])
     value = sample(grid, variables, positions, method=method, body=body)[0]
-    # NaN wherever there is no value.
-    error += np.abs(value - linear)
+    with np.errstate(invalid="ignore"):  # of an infinite value
+        error += np.abs(value - linear)  # NaN wherever there is no value
     return Estimate(error, _edge(grid, positions, plan.inside))
 
 
@@ -87,8 +87,9 @@ def _coarser(grid: Grid, variables: Variables, points: Floats, linear: Floats) -
             continue
         coarse = Grid(axes[0], axes[1], axes[2], period=grid.period)
         arrays = [values[parts] for values in variables.values]
-        difference = np.abs(gather(locate(coarse, points), arrays, "linear") - linear)
-        known = ~np.isnan(difference)
+        with np.errstate(invalid="ignore"):  # of an infinite value
+            difference = np.abs(gather(locate(coarse, points), arrays, "linear") - linear)
+        known = np.isfinite(difference)
         total[known] += difference[known]
         count += known
     with np.errstate(invalid="ignore"):

@@ -117,7 +117,8 @@ class GridField:
                 sample_parts(self.grid, kept, points, each, body)[0]
                 for each in ("cubic", "linear", method)
             )
-            found = WIDENED * np.abs(cubic - linear) + np.abs(value - linear)
+            with np.errstate(invalid="ignore"):  # of an infinite value
+                found = WIDENED * np.abs(cubic - linear) + np.abs(value - linear)
         return in_si(found, chosen)
 
     def vector(self, names: Sequence[str]) -> tuple[GridVector, tuple[float, ...]] | None:

@@ -42,7 +42,10 @@ def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch
     inside = np.flatnonzero(plan.inside)
     if not len(inside):
         return []
-    bounds = [_nodes(grid, axis, plan.index[axis, inside], halo) for axis in range(3)]
+    bounds = [
+        _nodes(grid, axis, cell - halo + 1, cell + halo)
+        for axis, cell in enumerate(plan.index[:, inside])
+    ]
     first: list[NDArray[np.intp]] = []
     beyond: list[NDArray[np.intp]] = []
     for (low, high), size, shift in zip(bounds, chunking.size, chunking.shift, strict=True):
@@ -53,12 +56,19 @@ def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch
 
 
 def tiles(grid: Grid, plan: Plan) -> list[Patch]:
-    """Group the points that lie in the domain by the tiles in which splines are made."""
+    """Group the points that lie in the domain by the tiles in which splines are made.
+
+    What they need begins with a tile, so that it is divided into the same ones.
+    """
     inside = np.flatnonzero(plan.inside)
     if not len(inside):
         return []
-    bounds = [_nodes(grid, axis, plan.index[axis, inside], HALO["cubic"]) for axis in range(3)]
-    tile = _number(plan.index[:, inside] // TILE)
+    cells = plan.index[:, inside]
+    bounds = [
+        _nodes(grid, axis, (cell // TILE - 1) * TILE, cell + HALO["cubic"])
+        for axis, cell in enumerate(cells)
+    ]
+    tile = _number(cells // TILE)
     return _grouped(inside, bounds, tile, tile)
 
 
@@ -104,16 +114,16 @@ def _window(edges: Sequence[tuple[np.intp, np.intp]]) -> Window:
 
 
 def _nodes(
-    grid: Grid, axis: int, cell: NDArray[np.intp], halo: int
+    grid: Grid, axis: int, low: NDArray[np.intp], high: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the first and last node that points in these cells need, in the order of the array.
+    """Give the first and last node from low to high, in the order of the array.
 
     Along a periodic axis these are all: the last cell, and points of other periods, need its ends.
     """
     last = grid.shape[axis] - 1
     if grid.periodic[axis]:
-        return np.zeros_like(cell), np.full_like(cell, last)
-    low, high = np.maximum(cell - halo + 1, 0), np.minimum(cell + halo, last)
+        return np.zeros_like(low), np.full_like(high, last)
+    low, high = np.maximum(low, 0), np.minimum(high, last)
     return (last - high, last - low) if grid.descending[axis] else (low, high)
 
 

@@ -106,6 +106,19 @@ def test_where_there_is_no_value_there_is_no_error(method: str) -> None:
     assert np.isfinite(told[:, status <= Status.TOUCHES_BODY]).mean() > 0.97
 
 
+@pytest.mark.parametrize("method", ESTIMATED)
+def test_an_infinite_value_has_no_error(method: str) -> None:
+    values = on_nodes(waves)
+    values[25, 25, 25], values[26, 25, 25] = np.inf, -np.inf
+    near = np.array([AXIS[25], AXIS[::-1][25], AXIS[25]])
+    points = near + np.random.default_rng(7).uniform(-0.5, 0.5, (2000, 3))
+    told = estimate(GRID, [values], points, method=method).error[0]
+    value = sample(GRID, [values], points, method=method)[0][0]
+    assert np.isinf(value).any()
+    assert not np.isinf(told).any()
+    assert np.isnan(told[~np.isfinite(value)]).all()
+
+
 def test_short_axes_have_the_coarser_grid_or_nothing() -> None:
     for count, told in ((2, False), (3, True)):
         axis = np.arange(float(count))
