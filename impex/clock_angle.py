@@ -64,7 +64,8 @@ class Turn:
         if resource.frame is None:
             raise WrongFrame(f"{resource.id} has no frame", argument=argument)
         points = in_frame(flight, resource.frame, argument=argument)
-        return replace(flight, positions=self.back(points), frame=resource.frame)
+        shown = flight.frame or resource.frame
+        return replace(flight, positions=self.back(points), frame=resource.frame, shown=shown)
 
     def fly(
         self,

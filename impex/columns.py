@@ -32,6 +32,18 @@ def positions_first(tables: Iterable[Table], trajectory: Trajectory) -> Iterator
         yield Table(header, columns, table.notes)
 
 
+def lower_case(tables: Iterable[Table]) -> Iterator[Table]:
+    """Give x, y, z of tables with X, Y, Z in metres, then the other columns."""
+    header: Header | None = None
+    for table in tables:
+        if header is None:
+            names = [parameter.name for parameter in table.header.parameters]
+            axes = [names.index(axis) for axis in "XYZ"]
+            others = [i for i in range(len(names)) if i not in axes]
+            header = _header(table.header, others)
+        yield Table(header, tuple(table.columns[i] for i in (*axes, *others)), table.notes)
+
+
 def _header(header: Header, order: Iterable[int]) -> Header:
     parameters = list(_POSITION)
     taken = {parameter.name for parameter in parameters}

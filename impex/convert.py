@@ -16,7 +16,7 @@ from vo_server.model.request import CutRequest, Direction, LineRequest, Method, 
 from vo_server.model.resource import Resource
 from vo_server.model.space import Box, Points
 from vo_server.model.trajectory import Trajectory
-from vo_server.sampling import in_frame
+from vo_server.sampling import in_frame, parameter_names
 
 METHODS: dict[str, Method] = {"Linear": "linear", "NearestGridPoint": "nearest"}
 FORMATS = {"VOTable": "votable", "netCDF": "netcdf", "ASCII": "ascii"}
@@ -57,7 +57,7 @@ def duration(text: str, *, argument: str) -> np.timedelta64:
     parts = {k: v for k, v in match.groupdict().items() if v} if match else {}
     if _PLAIN.fullmatch(text):
         parts = {"s": text}
-    if not parts or text.endswith("T"):
+    if not parts:
         raise BadArgument(
             f"{argument} {excerpt(text)} is no duration such as PT60S, and no number of seconds",
             argument=argument,
@@ -93,6 +93,15 @@ def line_quantity(variables: Sequence[str]) -> str | None:
             argument="Variable",
         )
     return None
+
+
+def refuse_unknown(variables: Sequence[str], resource: Resource) -> None:
+    """Raise UnknownParameter for a variable that is neither an output's nor of a vector in it."""
+    vectors = [vector_name(parameter.name) for parameter in resource.parameters]
+    known = {quantity for quantity, component in vectors if component}
+    words = [(v, *vector_name(v)) for v in dict.fromkeys(variables)]
+    named = [v for v, quantity, component in words if not (component and quantity in known)]
+    parameter_names(resource, named, argument="Variable")
 
 
 def line_request(
@@ -158,10 +167,13 @@ def track_request(given: Mapping[str, Any], resource: Resource, starts: Trajecto
 
 
 def _stops(given: Mapping[str, Any]) -> tuple[Box | None, float]:
-    """Give the region and the radius that end lines and tracks, 0 for no radius."""
+    """Give the region and the radius that end lines and tracks, 0 for no radius.
+
+    FMI's client sends a radius below zero where none is wanted.
+    """
     region = _region(given.get("StopCondition_Region", ()))
     name = "StopCondition_Radius"
-    return region, _length(name, given.get(name, 0.0), least=0.0)
+    return region, _length(name, max(given.get(name, 0.0), 0.0), least=0.0)
 
 
 def _step(given: float | None, resource: Resource) -> float:

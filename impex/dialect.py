@@ -55,9 +55,11 @@ class Parameter:
     least, most: how often it may come, None for any number; ref: whether it is a global element
     that types refer to, else a local one; declared: default in the published schema; fallback:
     what its absence, or an empty element, means here; count: items that a list must have, 0 for
-    any number; spread: whether the members of its record are understood beside it too; open:
-    whether values beyond those that its type enumerates are taken as well; own: whether it is
-    understood without being a part of the published service, and so of its WSDL.
+    any number; hollow: whether a list that must come may have none; limit: how often it may come
+    here, where the schema sets no bound; spread: whether the members of its record are understood
+    beside it too; open: whether values beyond those that its type enumerates are taken as well;
+    own: whether it is understood without being a part of the published service, and so of its
+    WSDL.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Parameter:
     declared: str = ""
     fallback: str = ""
     count: int = 0
+    hollow: bool = False
+    limit: int = 1000
     spread: bool = False
     open: bool = False
     own: bool = False
@@ -85,14 +89,14 @@ EMPTY = Record("", ())
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an operation answers: one bare element of a simple type.
+    """What an operation answers: one bare element.
 
-    type: None where the element is a whole VOTable instead.
+    type: of its text, or the record of what is in it; None where it is a whole VOTable.
     """
 
     message: str
     element: str
-    type: SimpleType | None
+    type: SimpleType | Record | None
     part: str = "parameters"
 
 
@@ -117,6 +121,15 @@ class Operation:
     aliases: tuple[str, ...] = ()
     limit: int = 256 * KIB
     note: str = ""
+
+    def inner(self) -> dict[str, tuple["Parameter", "Parameter"]]:
+        """Give the members of records that come once, by name, each behind its record."""
+        return {
+            member.name: (parameter, member)
+            for parameter in self.request.flat()
+            if isinstance(parameter.type, Record) and not parameter.many
+            for member in parameter.type.members
+        }
 
     @property
     def does(self) -> str:
@@ -169,8 +182,9 @@ class Dialect:
         """Give every simple type in use, each after those it is made from."""
         found: dict[SimpleType, None] = {}
         for operation in self.operations:
-            kinds = [p.type for p in operation.request.walk() if isinstance(p.type, SimpleType)]
-            answered = [operation.reply.type] if operation.reply.type else []
-            for kind in (*kinds, *answered):
+            reply = operation.reply.type
+            answered = reply.walk() if isinstance(reply, Record) else ()
+            kinds = [p.type for p in (*operation.request.walk(), *answered)]
+            for kind in (k for k in (*kinds, reply) if isinstance(k, SimpleType)):
                 found |= dict.fromkeys(kind.lineage())
         return found

@@ -10,6 +10,19 @@ STATUS = 500  # of every fault, whoever is to blame: SOAP 1.1, section 6.2
 # Who must act, by class of refusal; the first that fits.
 _CODES: tuple[tuple[type[Refusal], str], ...] = ((Failure, "Server"), (Refusal, "Client"))
 _PREFIX = "SOAP-ENV"
+
+# What the dialects call an argument of the kernel.
+_PARAMETERS = {
+    "OBSERVED": "url_XYZ",
+    "column": "Columns",
+    "normal": "PlaneNormalVector",
+    "point": "PlanePoint",
+    "resolution": "Resolution",
+    "start": "StartTime",
+    "step": "StepSize",
+    "stop": "StopTime",
+    "variable": "Variable",
+}
 _LONGEST = 1000
 
 
@@ -28,9 +41,14 @@ def fault(refusal: Refusal, actor: str) -> bytes:
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 
+def parameter_of(refusal: Refusal) -> str | None:
+    """Give the parameter that a refusal is about, None where it is about none."""
+    return _PARAMETERS.get(refusal.argument or "", refusal.argument)
+
+
 def _told(refusal: Refusal) -> str:
-    """Give the sentence of a refusal; it names the argument even where the kernel did not."""
-    argument = refusal.argument
+    """Give the sentence of a refusal; it names the parameter even where the kernel did not."""
+    argument = parameter_of(refusal)
     if argument is None or argument in refusal.message:
         return refusal.message
     return f"{argument}: {refusal.message}"

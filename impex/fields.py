@@ -8,10 +8,10 @@ import numpy as np
 
 from vo_server.errors import BadArgument, excerpt
 from vo_server.formats.cells import NotANumber, integers, objects, reals
-from vo_server.formats.source import check_columns
 from vo_server.model.parameter import TEXT, Parameter, default_ucd
 from vo_server.model.table import Column, Header, Table
 from vo_server.model.time import parse_times
+from votable.describe import is_id
 from votable.field import DTYPES
 
 # Types of columns by VOTable's datatype; single numbers or words only.
@@ -54,15 +54,19 @@ _KNOWN = {
 def table(given: Mapping[str, Any]) -> Table:
     """Give the table that a request for getVOTableURL describes.
 
-    Raises BadArgument naming the field whose values do not fit, or whose length differs; BadTable
-    for more fields than a table may have.
+    Raises BadArgument naming the field whose values do not fit, or whose length differs.
     """
-    check_columns(len(given["Fields"]))
     fields = [_column(field) for field in given["Fields"]]
     names = [parameter.name for parameter, _ in fields]
     for name in names:
         if names.count(name) > 1:
             raise BadArgument(f"Fields has two columns {excerpt(name)}", argument="Fields")
+    ids = [parameter.id for parameter, _ in fields if parameter.id]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise BadArgument(
+                f"Fields has two columns with the ID {excerpt(id)}", argument="Fields"
+            )
     lengths = {len(column) for _, column in fields}
     if len(lengths) > 1:
         told = ", ".join(f"{excerpt(p.name)} {len(column)}" for p, column in fields[:10])
@@ -73,6 +77,7 @@ def table(given: Mapping[str, Any]) -> Table:
         tuple(parameter for parameter, _ in fields),
         name=given["Table_name"] or "Table",
         description=given["Description"] or "",
+        rows=max(lengths, default=0),
     )
     return Table(header, tuple(column for _, column in fields))
 
@@ -96,7 +101,10 @@ def _column(field: Mapping[str, Any]) -> tuple[Parameter, Column]:
         utype=field["utype"],
         xtype=field["xtype"] or (known.xtype if known and dtype == TEXT else None),
         description=field["description"] or "",
+        id=field["ID"] or None,
     )
+    if parameter.id and not is_id(parameter.id):
+        raise _wrong(name, f"has the ID {excerpt(parameter.id)}, which is no name")
     if dtype == TEXT and (parameter.xtype or "").lower() in _TIMES:
         times = parse_times(cells, argument=f"data of column {excerpt(name)}:")
         return replace(parameter, dtype=times.dtype, xtype=None), times

@@ -30,6 +30,7 @@ from schemas.simple_type import (
     STRING,
     TOKEN,
 )
+from vo_server.formats.source import MAX_COLUMNS
 
 NAMESPACE = "http://impex-fp7.fmi.fi"
 
@@ -81,7 +82,7 @@ _RADIUS = optional(
     "StopCondition_Radius",
     DOUBLE,
     "Metres from the centre of the body; lines end below it, and at the run's inner boundary. "
-    "None when left out or 0.",
+    "None when left out, 0 or below.",
     fallback="0",
 )
 _REGION = Parameter(
@@ -94,7 +95,7 @@ _REGION = Parameter(
 _FIELD = Record(
     "VOTable_field",
     (
-        Parameter("data", listed(NAMESPACE, "listOfValues", STRING), ref=False),
+        Parameter("data", listed(NAMESPACE, "listOfValues", STRING), ref=False, hollow=True),
         Parameter("name", TOKEN, ref=False),
         local("ID", ID),
         local("unit", TOKEN),
@@ -239,7 +240,7 @@ FMI = Dialect(
                 "Stores columns as a VOTable and answers its URL, which serves as url_XYZ.",
                 local("Table_name", STRING),
                 local("Description", STRING),
-                Parameter("Fields", _FIELD, most=None, ref=False),
+                Parameter("Fields", _FIELD, most=None, ref=False, limit=MAX_COLUMNS),
             ),
             limit=4096 * KIB,
         ),

@@ -30,7 +30,7 @@ from impex.tree import configuration, harvested, original, tree
 from impex.wsdl import wsdl
 from spase.own import newest
 from vo_server.context import Context
-from vo_server.errors import BadArgument, Refusal, TooMuch, excerpt
+from vo_server.errors import BadArgument, Refusal, TooMuch, UnknownResource, excerpt
 from vo_server.leaf import SAFE
 from vo_server.model.resource import Kind, Resource
 from vo_server.ports import Link, Service
@@ -97,7 +97,17 @@ class ImpexFront:
                 Route(f"/{dialect.name}.wsdl", endpoint.describe, methods=["GET"]),
             ]
             routes += endpoint.rest(dialect)
-        return [*routes, *_beyond(context), *self._descriptions(context)]
+        return [*routes, _beyond(context), self._unknown(), *self._descriptions(context)]
+
+    def _unknown(self) -> Route:
+        """Give the route of every other dialect over REST."""
+        known = ", ".join(dialect.name for dialect in (*self._dialects, NODE))
+
+        async def refuse(request: Request) -> Response:
+            name = request.path_params["rest"].partition("/")[0]
+            raise UnknownResource(f"there is no dialect {excerpt(name)} here; there are: {known}")
+
+        return Route(f"/{_REST}/{{rest:path}}", refuse, methods=["GET", "POST"])
 
     def _descriptions(self, context: Context) -> list[Route]:
         """Give the routes of what describes all REST services."""
@@ -154,14 +164,16 @@ class ImpexFront:
         ]
 
     def refuse(self, request: Request | None, refusal: Refusal) -> Response:
-        """Give the fault that a refusal is, in the dialect of the endpoint where one was asked."""
+        """Give the fault that a refusal is at an endpoint, elsewhere a plain error."""
         late = isinstance(refusal, _Late)
         headers = {"Connection": "close"} if late else {}  # what is still to come is not awaited
-        if request is not None and f"{self.prefix}/{_REST}/" in request.url.path:
+        path = PurePosixPath("" if request is None else request.url.path)
+        own = path.parent.name == self.prefix.removeprefix("/")
+        dialect = _DIALECTS.get(path.name) if own else None
+        if dialect is None and request is not None:
             content, status = error(refusal)
             return Response(content, status, headers, "application/json")
-        name = "" if request is None else PurePosixPath(request.url.path).stem
-        actor = _DIALECTS[name].actor if name in _DIALECTS else ""
+        actor = dialect.actor if dialect else ""
         return Response(fault(refusal, actor), STATUS, headers, _XML)
 
 
@@ -198,7 +210,7 @@ class _Endpoint:
 
         async def call(request: Request) -> Response:
             operation = operation_named(dialect, request.path_params["operation"])
-            elements = await _elements(request, operation, self._limit)
+            elements = await _elements(request, operation)
 
             def work() -> tuple[bytes, str]:
                 return answer(self._service, request_of(dialect, operation, elements))
@@ -221,40 +233,33 @@ def _tree(context: Context, source: str | None) -> bytes | Path:
     return tree(context.settings.node, resources, context.links, newest(resources))
 
 
-def _beyond(context: Context) -> list[Route]:
-    """Give the routes of what is offered over REST alone."""
+def _beyond(context: Context) -> Route:
+    """Give the route of what is offered over REST alone."""
 
-    def route(operation: Operation) -> Route:
-        async def call(request: Request) -> Response:
-            elements = await _elements(request, operation, operation.limit)
-            wanted = request_of(NODE, operation, elements)
-            found = await context.work(partial(METHODS[operation.name], wanted, context))
-            return Response(orjson.dumps({"result": found}), media_type="application/json")
+    async def call(request: Request) -> Response:
+        operation = operation_named(NODE, request.path_params["operation"])
+        elements = await _elements(request, operation)
+        wanted = request_of(NODE, operation, elements)
+        found = await context.work(partial(METHODS[operation.name], wanted, context))
+        return Response(orjson.dumps({"result": found}), media_type="application/json")
 
-        return Route(f"/{_REST}/{NODE.name}/{operation.name}", call, methods=["GET", "POST"])
-
-    return [route(operation) for operation in NODE.operations]
+    return Route(f"/{_REST}/{NODE.name}/{{operation}}", call, methods=["GET", "POST"])
 
 
-async def _elements(request: Request, operation: Operation, most: int) -> list[Element]:
-    """Give the parameters of a request over REST; most: bytes of a body that are read at all."""
+async def _elements(request: Request, operation: Operation) -> list[Element]:
+    """Give the parameters of a request over REST."""
     if request.method != "POST":
-        return from_query(request.query_params.multi_items())
-    content = await _receive(request, most)
-    if len(content) > operation.limit:
-        raise TooMuch(
-            f"the request is larger than the limit of {operation.name}, {operation.limit} bytes"
-        )
-    return from_json(content)
+        return from_query(operation, request.query_params.multi_items())
+    return from_json(await _receive(request, operation.limit, operation.name))
 
 
-async def _receive(request: Request, limit: int) -> bytes:
+async def _receive(request: Request, limit: int, whose: str = "this service") -> bytes:
     """Give the body; raises TooMuch over the limit, BadArgument where it does not come.
 
     What is over the limit is read on for a while and dropped: a sender who is cut off in the
     middle hears of a broken connection, but not why.
     """
-    excess = TooMuch(f"the request is larger than this service's limit of {limit} bytes")
+    excess = TooMuch(f"the request is larger than {whose}'s limit of {limit} bytes")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > _HEARD_OUT:
         raise excess

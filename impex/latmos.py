@@ -32,7 +32,8 @@ _VARIABLE = variable(NAMESPACE)
 _CLOCK_ANGLE = optional(
     "IMFClockAngle",
     DOUBLE,
-    "Degrees by which the run is turned about its x axis before it is sampled, from y to z.",
+    "Degrees of the clock angle, atan2(By, Bz), that the solar wind's field is to have: the run is "
+    "turned about its x axis, trajectory and vectors with it.",
 )
 _OUTPUT = Parameter(
     "OutputFileType",
@@ -134,7 +135,7 @@ LATMOS = Dialect(
             _ask(
                 "FileURL",
                 "Lists what is served of a resource in an interval of time, as a VOTable.",
-                *(RESOURCE, *TIMES[:2]),
+                *(replace(RESOURCE, aliases=("RunID",)), *TIMES[:2]),
             ),
             reply=Reply("FileURL_Response", "VOTABLE", None),
         ),

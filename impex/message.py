@@ -65,33 +65,38 @@ def read_request(dialect: Dialect, body: Sequence[Element], action: str) -> Requ
 
     Raises BadArgument or TooMuch naming the parameter that is wrong.
     """
-    operation, elements = _dispatch(dialect, body, action)
+    operation = operation_of(dialect, body[0].name, action)
+    elements = _parameters(operation, body)
     return Request(operation, _values(elements, operation.request, operation.name))
 
 
-def _dispatch(
-    dialect: Dialect, body: Sequence[Element], action: str
-) -> tuple[Operation, Sequence[Element]]:
-    """Find the operation by the body's element, and the elements of its parameters.
+def operation_of(dialect: Dialect, name: str, action: str) -> Operation:
+    """Give the operation that the first element of a body asks for; `action` is the SOAPAction.
 
-    Where the first element is no operation's but a parameter of the operation that the action
-    names, the client has left out the wrapper, and the whole body are parameters (Axis 1).
+    Where the element is no operation's but a parameter of the operation that the action names,
+    the client has left out the wrapper, and the whole body are parameters (Axis 1). Raises
+    BadArgument naming the operations there are.
     """
-    first = body[0]
-    named = [operation for operation in dialect.operations if operation.answers_to(first.name)]
+    named = [operation for operation in dialect.operations if operation.answers_to(name)]
     meant = [o for o in named or dialect.operations if o.has_action(action)]
     if named:
-        if len(body) > 1:
-            raise BadArgument(
-                f"the Body holds {len(body)} elements; {first.name} must be the only one"
-            )
-        _refuse_text(first, first.name)
-        return (meant or named)[0], first.children
+        return (meant or named)[0]
     for operation in meant:
-        if first.name.casefold() in _known(operation.request):
-            return operation, body
+        if name.casefold() in _known(operation.request):
+            return operation
     names = ", ".join(operation.name for operation in dialect.operations)
-    raise BadArgument(f"{excerpt(first.name)} is no operation of this service; it has {names}")
+    raise BadArgument(f"{excerpt(name)} is no operation of this service; it has {names}")
+
+
+def _parameters(operation: Operation, body: Sequence[Element]) -> Sequence[Element]:
+    """Give the elements of an operation's parameters."""
+    first = body[0]
+    if not operation.answers_to(first.name):
+        return body
+    if len(body) > 1:
+        raise BadArgument(f"the Body holds {len(body)} elements; {first.name} must be the only one")
+    _refuse_text(first, first.name)
+    return first.children
 
 
 def _values(elements: Iterable[Element], record: Record, where: str) -> Values:
@@ -121,11 +126,20 @@ def _gather(
             )
         found = given.setdefault(parameter.name, [])
         found.append(element)
-        if parameter.most is not None and len(found) > parameter.most:
-            raise BadArgument(f"{parameter.name} is given twice", argument=parameter.name)
+        _refuse_more(parameter, len(found))
         if parameter.spread:
             _refuse_text(element, parameter.name)
             _gather(element.children, record, where, given)
+
+
+def _refuse_more(parameter: Parameter, count: int) -> None:
+    """Refuse a parameter that comes more often than it may."""
+    if parameter.most is None and count > parameter.limit:
+        raise TooMuch(
+            f"{parameter.name} comes more than {parameter.limit} times", argument=parameter.name
+        )
+    if parameter.most is not None and count > parameter.most:
+        raise BadArgument(f"{parameter.name} is given twice", argument=parameter.name)
 
 
 def _known(record: Record) -> dict[str, Parameter]:
@@ -145,16 +159,22 @@ def _value(parameter: Parameter, elements: list[Element]) -> Value | None:
         for element in elements:
             _refuse_text(element, parameter.name)
         if len(elements) < parameter.least:
-            raise BadArgument(f"{parameter.name} is missing", argument=parameter.name)
+            raise _missing(parameter)
         return [_values(element.children, kind, parameter.name) for element in elements]
-    text = _text(parameter, kind, elements[0]) if elements else ""
-    missing = not elements if kind.is_list else not text
-    if missing and parameter.least:
-        raise BadArgument(f"{parameter.name} is missing", argument=parameter.name)
-    text = text or parameter.fallback
+    text = (_text(parameter, kind, elements[0]) if elements else "") or parameter.fallback
+    value: Value | None = None
     if kind.is_list:
-        return _items(parameter, kind, text)
-    return _checked(parameter, kind, text) if text else None
+        value = _items(parameter, kind, text)
+    elif text:
+        value = _checked(parameter, kind, text)
+    hollow = bool(elements) and parameter.hollow
+    if not value and parameter.least and not hollow:
+        raise _missing(parameter)
+    return value
+
+
+def _missing(parameter: Parameter) -> BadArgument:
+    return BadArgument(f"{parameter.name} is missing", argument=parameter.name)
 
 
 def _text(parameter: Parameter, kind: SimpleType, element: Element) -> str:

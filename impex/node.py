@@ -11,12 +11,13 @@ from impex.message import Request
 from schemas.impex import REGION
 from schemas.simple_type import ANY_URI, DATE_TIME, POSITIVE_INTEGER, STRING
 from vo_server.context import Context
-from vo_server.errors import BadArgument, UnknownResource, excerpt
-from vo_server.misfit import Misfit, misfits, ranked
-from vo_server.model.resource import Kind
+from vo_server.errors import BadArgument, excerpt
+from vo_server.misfit import Misfit, ranked
+from vo_server.model.resource import Resource
 from vo_server.model.time import parse_time
-from vo_server.ports import FieldSource
-from vo_server.registry import Entry
+from vo_server.model.trajectory import Trajectory
+from vo_server.observation import comparable, compared
+from vo_server.ranking import body_of
 from vo_server.roles import trajectory
 from vo_server.wind import columns_of, nearest_runs, observe
 from votable.write import write
@@ -96,25 +97,25 @@ NODE = Dialect(
 def rank_outputs(request: Request, context: Context) -> list[dict[str, Any]]:
     """Give the outputs that have the variables by misfit, with what there is to tell of each.
 
-    Raises UnknownResource where no output has them, and what `misfits` raises.
+    Raises what `comparable` and `compared` raise.
     """
     budget = context.budget()
     values: Mapping[str, Any] = request.values
-    names, body = values["Variable"], str(values.get("Object", "")).casefold()
-    outputs = [e for e in _outputs(context) if _has(e, names, body)]
-    if not outputs:
-        raise UnknownResource(f"no output has {', '.join(names)[:200]}", argument="Variable")
-    url = values["url_XYZ"]
-    known = outputs[0].resource.body
-    with context.table(url, budget, argument="url_XYZ") as points:
-        observed = trajectory(
-            points.tables,
-            body=known.name if known else "",
-            radius=known.radius if known else None,
+    names = values["Variable"]
+    outputs = comparable(context.registry, names, str(values.get("Object", "")))
+    with context.table(values["url_XYZ"], budget, argument="url_XYZ") as points:
+        tables, digest = list(points.tables), points.digest
+
+    def read(resource: Resource) -> Trajectory:
+        body = resource.body
+        return trajectory(
+            tables,
+            body=body.name if body else "",
+            radius=body.radius if body else None,
             argument="url_XYZ",
         )
-        digest = points.digest
-    found = ranked(list(misfits(observed, names, outputs, budget)))
+
+    found = ranked(list(compared(read, names, outputs, budget)))
     versions = {entry.resource.id: entry.resource.version for entry in outputs}
 
     def kept(misfit: Misfit) -> str | None:
@@ -152,7 +153,7 @@ def rank_winds(request: Request, context: Context) -> dict[str, Any]:
     columns = columns_of(values.get("Columns") or ())
     with context.table(values["url"], context.budget(), argument="url") as given:
         seen = observe(given.tables, values["Variable"], (start, stop), columns, argument="url")
-    body, count = values["Object"].partition(".")[0], _count(str(values["RunCount"]))
+    body, count = body_of(values["Object"]), _count(str(values["RunCount"]))
     return {
         "observed": {
             one.name: {"median": one.median, "spread": one.spread, "count": one.count}
@@ -183,18 +184,3 @@ METHODS: Mapping[str, Callable[[Request, Context], Any]] = {
     RANK.name: rank_outputs,
     RANK_WIND.name: rank_winds,
 }
-
-
-def _outputs(context: Context) -> list[Entry]:
-    registry = context.registry
-    return [registry.get(resource.id) for resource in registry.all(Kind.OUTPUT)]
-
-
-def _has(entry: Entry, names: tuple[str, ...], body: str) -> bool:
-    resource = entry.resource
-    known = resource.body.name.casefold() if resource.body else ""
-    return (
-        isinstance(entry.provider, FieldSource)
-        and set(names) <= {parameter.name for parameter in resource.parameters}
-        and body in ("", known)
-    )

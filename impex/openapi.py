@@ -69,7 +69,7 @@ def _path(dialect: Dialect, operation: Operation) -> dict[str, Any]:
             "requestBody": body,
         }
     }
-    if all(isinstance(p.type, SimpleType) for p in operation.request.flat() if p.least):
+    if not any(parameter.many for parameter in operation.request.flat()):
         path["get"] = {
             **common,
             "operationId": f"{dialect.name}_{operation.name}",
@@ -84,6 +84,18 @@ def _path(dialect: Dialect, operation: Operation) -> dict[str, Any]:
                     "schema": _schema(parameter),
                 }
                 for parameter in flat
+            ]
+            + [
+                {
+                    "name": member.name,
+                    "in": "query",
+                    "required": False,
+                    "description": member.note,
+                    "style": "deepObject",
+                    "explode": True,
+                    "schema": _schema(member),
+                }
+                for _, member in operation.inner().values()
             ],
         }
     return path
@@ -106,7 +118,9 @@ def _schema(parameter: Parameter) -> dict[str, Any]:
     kind = parameter.type
     if isinstance(kind, Record):
         one = _record(list(kind.flat()))
-        return {"type": "array", "items": one} if parameter.many else one
+        if parameter.many:
+            return {"type": "array", "items": one, "maxItems": parameter.limit}
+        return one
     item: dict[str, Any] = dict(_TYPES.get(kind.root, {"type": "string"}))
     if kind.single.values:
         known = {"enum": list(kind.single.values)}
@@ -127,8 +141,9 @@ def _responses(operation: Operation) -> Iterator[tuple[str, dict[str, Any]]]:
     if reply.type is None:
         content: dict[str, Any] = {"application/x-votable+xml": {"schema": {"type": "string"}}}
     else:
-        known = reply.element == "json_string"
-        result = {"type": "object"} if known else _TYPES.get(reply.type.root, {"type": "string"})
+        known = reply.element == "json_string" or isinstance(reply.type, Record)
+        kind = reply.type.root if isinstance(reply.type, SimpleType) else ""
+        result = {"type": "object"} if known else _TYPES.get(kind, {"type": "string"})
         schema = {"type": "object", "required": ["result"], "properties": {"result": result}}
         content = {"application/json": {"schema": schema}}
     yield "200", {"description": "The answer.", "content": content}

@@ -9,7 +9,7 @@ from typing import Any
 
 from impex import fields
 from impex.clock_angle import Turn
-from impex.columns import positions_first
+from impex.columns import lower_case, positions_first
 from impex.convert import (
     FORMATS,
     METHODS,
@@ -17,20 +17,22 @@ from impex.convert import (
     duration,
     line_quantity,
     line_request,
+    refuse_unknown,
     resource_id,
     track_request,
 )
-from impex.granules import Granules
+from impex.granules import RESOURCE, Granules
 from impex.parity import Parity
 from impex.relevant import relevant_runs
 from impex.soap import Handler
 from vo_server.budget import Budget
 from vo_server.context import Context, Given
 from vo_server.cuts import cut
+from vo_server.errors import UnknownParameter
 from vo_server.lines import follow
 from vo_server.model.request import Method, SampleRequest, SpectraRequest
 from vo_server.model.resource import Kind, Resource
-from vo_server.model.snapshot import parted
+from vo_server.model.snapshot import parted, snapshot_id
 from vo_server.model.table import Table
 from vo_server.model.time import parse_time
 from vo_server.model.trajectory import Trajectory
@@ -41,6 +43,7 @@ from vo_server.sampling import find_output, fly, parameter_names, source_of
 from vo_server.spacecraft import find_orbit, orbit_at, sampling_times
 from vo_server.spectra import fly_spectra
 from vo_server.tracks import fields_of, track
+from votable.words import Words
 from votable.write import write
 
 _POINTS = "url_XYZ"
@@ -129,11 +132,13 @@ class Operations:
         with self._way(given, entry.resource, budget) as way:
 
             def tables() -> Iterable[Table]:
-                flight = way.trajectory()
+                flight = turned = way.trajectory()
                 if turn:
-                    flight = turn.trajectory(flight, entry.resource, argument=way.argument)
-                request = SpectraRequest(entry.resource, flight, channels, method)
-                return fly_spectra(request, source, budget, argument=way.argument)
+                    turned = turn.trajectory(flight, entry.resource, argument=way.argument)
+                request = SpectraRequest(entry.resource, turned, channels, method)
+                flown = fly_spectra(request, source, budget, argument=way.argument)
+                flown = self._parity.filled(flown, len(flight.table.columns))
+                return flown if kind == "votable" else positions_first(flown, flight)
 
             key = self._key("getDataPointSpectra", entry, *way.key, method, repr(turn), *channels)
             return self._result(key, kind, tables, budget)
@@ -150,7 +155,8 @@ class Operations:
         sample = turn.fly if turn else fly
 
         def tables() -> Iterable[Table]:
-            return self._parity.filled(cut(request, source, budget, sample), 3)
+            found = self._parity.filled(cut(request, source, budget, sample), 3)
+            return found if kind == "votable" else lower_case(found)
 
         place = (repr(request.point), repr(request.normal), repr(request.resolution))
         key = self._key("getSurface", entry, *place, request.method, repr(turn), *names)
@@ -161,6 +167,7 @@ class Operations:
         budget = self._context.budget()
         quantity = line_quantity(given["Variable"]) or self._quantity(given)
         entry = self._output(given, [f"{quantity}{axis}" for axis in "xyz"])
+        refuse_unknown(given["Variable"], entry.resource)
         source = source_of(entry, _RESOURCE)
         given = {"MaxSteps": min(_LINE_STEPS, budget.steps), **given}
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
@@ -177,9 +184,8 @@ class Operations:
     def particle_trajectory(self, given: Mapping[str, Any]) -> str:
         """Follow the particles of a table and give the URL of their tracks."""
         budget = self._context.budget()
-        entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
+        entry = self._pushing(given)
         source = source_of(entry, _RESOURCE)
-        fields_of(entry.resource)
         budget.allow("steps", given["MaxSteps"], argument="MaxSteps")
         with self._context.table(given[_POINTS], budget, argument=_POINTS) as points:
 
@@ -200,9 +206,9 @@ class Operations:
         budget = self._context.budget()
         start, stop = (parse_time(given[n], argument=n) for n in ("StartTime", "StopTime"))
         make = partial(self._granule, budget=budget)
-        granules = Granules(self._context.registry, make)
+        granules = Granules(self._context.registry, make, budget)
         table = granules.table(resource_id(given[_RESOURCE]), start, stop, argument=_RESOURCE)
-        return b"".join(write((table,), "1.2"))
+        return b"".join(write((table,), "1.2", words=Words(name=RESOURCE)))
 
     def votable_url(self, given: Mapping[str, Any]) -> str:
         """Store columns as a VOTable and give its URL."""
@@ -246,12 +252,36 @@ class Operations:
         request = SampleRequest(entry.resource, names, flight)
         spanned = flight.positions.tobytes().hex()
         key = self._key("granule", entry, spanned)
-        return self._result(key, "votable", lambda: fly(request, source, budget), budget)
+
+        def tables() -> Iterable[Table]:
+            return self._parity.filled(fly(request, source, budget), len(flight.table.columns))
+
+        return self._result(key, "votable", tables, budget)
 
     def _output(self, given: Mapping[str, Any], wanted: Sequence[str]) -> Entry:
         """Find the output that a ResourceID stands for."""
         id = resource_id(given[_RESOURCE])
         return find_output(self._context.registry, id, wanted, argument=_RESOURCE)
+
+    def _pushing(self, given: Mapping[str, Any]) -> Entry:
+        """Find the output whose fields push particles: the one asked for, or its run's only one.
+
+        FMI's client names the output of the magnetic field alone. Raises UnknownParameter.
+        """
+        entry = self._output(given, [f"{q}{axis}" for q in "BU" for axis in "xyz"])
+        try:
+            fields_of(entry.resource)
+        except UnknownParameter:
+            id = entry.resource.parent
+            if id is None:
+                raise
+            others = [other for other in self._context.registry.children(id) if _pushes(other)]
+            if len(others) != 1:
+                raise
+            time = entry.resource.time
+            id = others[0].id if time is None else snapshot_id(others[0].id, time)
+            return find_output(self._context.registry, id, (), argument=_RESOURCE)
+        return entry
 
     def _quantity(self, given: Mapping[str, Any]) -> str:
         """Give the vector to follow where none is named: the magnetic field where there is one."""
@@ -296,6 +326,17 @@ class Operations:
                 blocks = format.write(tables())
             name = results.put(key, extension, blocks, budget)
         return results.url(name)
+
+
+def _pushes(resource: Resource) -> bool:
+    """Tell whether an output has the fields that push particles."""
+    if resource.kind is not Kind.OUTPUT:
+        return False
+    try:
+        fields_of(resource)
+    except UnknownParameter:
+        return False
+    return True
 
 
 def _conditions(given: Mapping[str, Any]) -> list[str]:

@@ -1,12 +1,13 @@
 """Relevant runs: the solar wind of a request, and the ranked runs as the JSON that clients know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 
 from vo_server.errors import BadArgument
-from vo_server.ranking import Criterion, Nearest, criterion, rank_runs
+from vo_server.ranking import FORMULA, Criterion, Nearest, body_of, criterion, rank_runs, wire_name
 from vo_server.registry import Registry
 
 _PREFIX = "SW_"
@@ -18,10 +19,11 @@ def relevant_runs(given: Mapping[str, Any], registry: Registry) -> str:
 
     Raises BadArgument naming the parameter that makes no sense, or that no value is given.
     """
-    body = given["Object"].partition(".")[0]
+    body = body_of(given["Object"])
     wanted = _wanted(given)
     criteria = [_criterion(name, body, values) for name, values in wanted.items()]
-    found = rank_runs(registry, body, criteria, min(given["RunCount"], _MOST))
+    with _naming(f"{_PREFIX}{FORMULA}"):
+        found = rank_runs(registry, body, criteria, min(given["RunCount"], _MOST))
     answer = {
         "input": {
             "Object": given["Object"],
@@ -46,7 +48,7 @@ def _wanted(given: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 
 def _criterion(name: str, body: str, values: Mapping[str, Any]) -> Criterion:
-    try:
+    with _naming(name):
         return criterion(
             name.removeprefix(_PREFIX),
             body,
@@ -55,6 +57,13 @@ def _criterion(name: str, body: str, values: Mapping[str, Any]) -> Criterion:
             scale=values["scale"],
             formula=values["function"],
         )
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Name the parameter in a refusal of what it says."""
+    try:
+        yield
     except BadArgument as err:
         raise BadArgument(f"{name}: {err.message}", argument=name) from err
 
@@ -71,9 +80,7 @@ def _run(found: Nearest) -> dict[str, Any]:
 
 
 def _named(values: Mapping[str, float]) -> dict[str, str]:
-    return {
-        name if "." in name else f"{_PREFIX}{name}": _text(value) for name, value in values.items()
-    }
+    return {wire_name(name): _text(value) for name, value in values.items()}
 
 
 def _text(number: float) -> str:

@@ -1,12 +1,14 @@
 """REST: the operations of a dialect as JSON over plain HTTP, by the same tables as SOAP."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from impex.dialect import Dialect, Operation
+from impex.dialect import Dialect, Operation, Parameter, Record
 from impex.envelope import Element
+from impex.faults import parameter_of
 from impex.message import Request, read_request
 from impex.soap import SoapService
 from vo_server.errors import (
@@ -23,6 +25,7 @@ from vo_server.errors import (
 
 _DEEPEST = 8
 _MOST = 20_000  # values of one request
+_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 # HTTP status by class of refusal; the first that fits.
 _STATUSES: tuple[tuple[type[Refusal], int], ...] = (
@@ -45,15 +48,60 @@ def operation_named(dialect: Dialect, name: str) -> Operation:
     raise UnknownResource(f"there is no operation {excerpt(name)}; there are: {names}")
 
 
-def from_query(pairs: Sequence[tuple[str, str]]) -> list[Element]:
-    """Give the parameters of a query as elements."""
-    return [Element("", name, value.strip()) for name, value in pairs]
+def from_query(operation: Operation, pairs: Sequence[tuple[str, str]]) -> list[Element]:
+    """Give the parameters of a query as elements; raises BadArgument for what XML cannot carry.
+
+    Members of a record, such as SW_parameters, stand for themselves. What is in one of them is
+    NAME[MEMBER]=VALUE, or NAME=VALUE where MEMBER is the only one that must come.
+    """
+    inner = {name.casefold(): found for name, found in operation.inner().items()}
+    elements: list[Element] = []
+    made: dict[str, Element] = {}
+
+    def around(name: str, siblings: list[Element]) -> list[Element]:
+        """Give the children of the element of a name, made when it is first asked for."""
+        if name.casefold() not in made:
+            made[name.casefold()] = Element("", name)
+            siblings.append(made[name.casefold()])
+        return made[name.casefold()].children
+
+    for told, value in pairs:
+        name, _, member = told.partition("[")
+        siblings = elements
+        if name.casefold() in inner:
+            record, parameter = inner[name.casefold()]
+            siblings = around(record.name, elements)
+            member = member or _only(parameter)
+        if member:
+            around(name, siblings).append(_element(member.removesuffix("]"), value))
+        else:
+            siblings.append(_element(told, value))
+    return elements
+
+
+def _only(parameter: Parameter) -> str:
+    """Name the one member of a record that must come, "" where there is none such."""
+    members = parameter.type.members if isinstance(parameter.type, Record) else ()
+    needed = [member.name for member in members if member.least]
+    return needed[0] if len(needed) == 1 else ""
+
+
+def _element(name: str, text: str) -> Element:
+    """Give a parameter as an element."""
+    odd = _NO_XML.search(text)
+    if odd is not None:
+        raise BadArgument(
+            f"{excerpt(name)} has the character U+{ord(odd[0]):04X}, which no message can carry",
+            argument=name,
+        )
+    return Element("", name, text.strip())
 
 
 def from_json(content: bytes) -> list[Element]:
     """Give the parameters of a JSON object as elements; nothing is no parameters.
 
-    Raises BadArgument where it is no object, TooMuch for too many or too deeply nested values.
+    Raises BadArgument where it is no object or has what XML cannot carry, TooMuch for too many or
+    too deeply nested values.
     """
     if not content.strip():
         return []
@@ -96,8 +144,8 @@ class _Reader:
         if isinstance(value, list):
             if any(isinstance(item, (dict, list)) for item in value):
                 raise BadArgument(f"{excerpt(name)} is a list of lists or of mixed values")
-            return Element("", name, " ".join(_text(item) for item in value))
-        return Element("", name, _text(value).strip())
+            return _element(name, " ".join(_text(item) for item in value))
+        return _element(name, _text(value))
 
 
 def _text(value: object) -> str:
@@ -128,5 +176,5 @@ def answer(service: SoapService, request: Request) -> tuple[bytes, str]:
 def error(refusal: Refusal) -> tuple[bytes, int]:
     """Give the JSON of a refusal and its HTTP status."""
     status = next(status for kind, status in _STATUSES if isinstance(refusal, kind))
-    told = {"error": {"message": refusal.message, "argument": refusal.argument}}
+    told = {"error": {"message": refusal.message, "argument": parameter_of(refusal)}}
     return orjson.dumps(told), status

@@ -4,11 +4,12 @@ Borrowed types stand in a schema of their own beside the dialect's; nothing is i
 elsewhere. Every name of a type or element has a prefix that is declared on the root.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from lxml import etree
 
-from impex.dialect import Dialect, Operation, Parameter, Record
+from impex.dialect import Dialect, Operation, Parameter, Record, Reply
 from schemas.impex import PREFIXES, VOTABLE
 from schemas.simple_type import XS, SimpleType
 
@@ -31,6 +32,13 @@ def add_schemas(parent: Any, dialect: Dialect) -> None:
 def add(parent: Any, namespace: str, tag: str, /, **attributes: str) -> Any:
     """Append a child element and give it."""
     return etree.SubElement(parent, f"{{{namespace}}}{tag}", attributes)
+
+
+def _members(operation: Operation) -> Iterator[Parameter]:
+    """Give every parameter of an operation, and of what it answers."""
+    yield from operation.request.walk()
+    if isinstance(operation.reply.type, Record):
+        yield from operation.reply.type.walk()
 
 
 class _Writer:
@@ -58,14 +66,12 @@ class _Writer:
         for namespace in self._foreign:
             add(schema, XS, "import", namespace=namespace)
         self._simple_types(schema, dialect.namespace)
-        for parameter in (p for o in dialect.operations for p in o.request.walk()):
+        for parameter in (p for o in dialect.operations for p in _members(o)):
             if parameter.ref and self._new(parameter.name):
                 self._element(schema, parameter)
         for operation in dialect.operations:
             self._request(schema, operation)
-            reply = operation.reply
-            if reply.type is not None and self._new(reply.element):
-                add(schema, XS, "element", name=reply.element, type=self._name(reply.type))
+            self._reply(schema, operation.reply)
 
     def _schema(self, parent: Any, namespace: str) -> Any:
         return add(
@@ -115,6 +121,21 @@ class _Writer:
         request = self._record(schema, record)
         # Without an attribute in sight, Axis 1 leaves out the element around the parameters.
         add(request, XS, "anyAttribute", processContents="lax")
+        self._inner_records(schema, record)
+
+    def _reply(self, schema: Any, reply: Reply) -> None:
+        """Write the body element of an answer and the types it is made of."""
+        if reply.type is None or not self._new(reply.element):
+            return
+        if not isinstance(reply.type, Record):
+            add(schema, XS, "element", name=reply.element, type=self._name(reply.type))
+            return
+        add(schema, XS, "element", name=reply.element, type=f"tns:{reply.type.name}")
+        if self._new(f"type {reply.type.name}"):
+            self._record(schema, reply.type)
+        self._inner_records(schema, reply.type)
+
+    def _inner_records(self, schema: Any, record: Record) -> None:
         for parameter in record.walk():
             if isinstance(parameter.type, Record) and self._new(f"type {parameter.type.name}"):
                 self._record(schema, parameter.type)

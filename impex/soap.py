@@ -10,9 +10,9 @@ from typing import Any
 
 from lxml import etree
 
-from impex.dialect import Dialect, Operation, Parameter, Record
+from impex.dialect import Dialect, Operation, Parameter, Record, Reply
 from impex.envelope import SOAP, read_body
-from impex.message import Request, Values, read_request
+from impex.message import Request, Values, operation_of, read_request
 from impex.spyne_import import importing_spyne
 from schemas.simple_type import STRING, SimpleType
 from vo_server.errors import BadArgument, TooMuch
@@ -65,14 +65,17 @@ class SoapService:
         charset: as the transport says, "" where it does not; action: the SOAPAction. Raises the
         Refusal of whatever is wrong with the request, and what the handler raises.
         """
-        request = read_request(self._dialect, read_body(content, charset), action)
-        limit = request.operation.limit
-        if len(content) > limit:
-            raise TooMuch(
-                f"the request has {len(content)} bytes; the limit of {request.operation.name} "
-                f"is {limit} bytes"
-            )
-        return self._run(request, _Call())
+
+        def admit(name: str) -> None:
+            operation = operation_of(self._dialect, name, action)
+            if len(content) > operation.limit:
+                raise TooMuch(
+                    f"the request has {len(content)} bytes; the limit of {operation.name} is "
+                    f"{operation.limit} bytes"
+                )
+
+        body = read_body(content, charset, admit)
+        return self._run(read_request(self._dialect, body, action), _Call())
 
     def value(self, request: Request) -> object:
         """Give what the handler answers, without an envelope; raises what it raises."""
@@ -92,8 +95,11 @@ class SoapService:
             self._server.get_out_object(context)
             if call.error is not None:
                 raise call.error
-            if request.operation.reply.type is None:
-                return _around(context.out_object[0])
+            reply = request.operation.reply
+            if reply.type is None:
+                return _around(etree.fromstring(context.out_object[0]))
+            if isinstance(reply.type, Record):
+                return _around(_reply(self._dialect, reply, context.out_object[0]))
             self._server.get_out_string(context)
             return b"".join(context.out_string)
         finally:
@@ -126,10 +132,11 @@ class _Tree(Soap11):  # type: ignore[misc]  # spyne is untyped
 
 def _method(operation: Operation, handler: Handler) -> Any:
     """Declare an operation to spyne."""
+    kind = operation.reply.type
     names = {
         "_in_message_name": operation.name,
         "_out_message_name": operation.reply.element,
-        "_returns": _primitive(operation.reply.type or STRING),
+        "_returns": _primitive(kind if isinstance(kind, SimpleType) else STRING),
     }
 
     def empty(context: Any) -> object:
@@ -171,11 +178,34 @@ def _envelope(namespace: str, request: Request) -> Any:
     return envelope
 
 
-def _around(document: bytes) -> bytes:
-    """Put a document of the node's own into an envelope."""
+def _reply(dialect: Dialect, reply: Reply, values: Mapping[str, Any]) -> Any:
+    """Give the element of an answer that is a record; values: by name, lists where it has many."""
+    nsmap = {dialect.prefix: dialect.namespace}
+    element = etree.Element(f"{{{dialect.namespace}}}{reply.element}", nsmap=nsmap)
+    assert isinstance(reply.type, Record)
+    _put(element, reply.type, values, dialect.namespace)
+    return element
+
+
+def _put(parent: Any, record: Record, values: Mapping[str, Any], namespace: str) -> None:
+    for member in record.members:
+        value = values.get(member.name)
+        for item in value if isinstance(value, list | tuple) else [value]:
+            if item is None:
+                continue
+            tag = f"{{{namespace}}}{member.name}" if member.ref else member.name
+            element = etree.SubElement(parent, tag)
+            if isinstance(member.type, Record):
+                _put(element, member.type, item, namespace)
+            else:
+                element.text = str(item).lower() if isinstance(item, bool) else str(item)
+
+
+def _around(content: Any) -> bytes:
+    """Put an element of the node's own into an envelope."""
     envelope = etree.Element(f"{{{SOAP}}}Envelope", nsmap={"SOAP-ENV": SOAP})
     body = etree.SubElement(envelope, f"{{{SOAP}}}Body")
-    body.append(etree.fromstring(document))
+    body.append(content)
     return etree.tostring(envelope, xml_declaration=True, encoding="UTF-8")
 
 

@@ -3,15 +3,16 @@
 Between the centres of eight cells of one level values are trilinear. Where only some of the
 eight exist at a level, the value u there is joined to that of the next coarser level, C:
 
-    u = I(v) + s (C - I(C)),    v = the cells' own values, C at the centres that have none
+    u = (1 - s) I(v) + s C,    v = the cells' own values, C at the centres that have none
 
 with I the trilinear interpolation between the eight centres and s that of 1 at centres without
 a cell, 0 at the others. So u is continuous across levels, takes the value of every cell at its
-centre, gives trilinear functions exactly, and is what a plain grid gives wherever all eight
-cells exist.
+centre, never leaves the range of the cells it is made of, is what a plain grid gives wherever all
+eight cells exist, and gives trilinear functions exactly (but within half a base cell of the
+domain's faces where cells there are refined: no value lies beyond to be exact with).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -147,13 +148,70 @@ class CellTree:
             whole[refined] = whole[children].mean(axis=1)
         return whole
 
-    def locate(self, points: npt.ArrayLike) -> "TreePlan":
-        """Find what every one of the points (n, 3) is made of; raises ValueError for a shape."""
+    def locate(self, points: npt.ArrayLike, method: str = "linear") -> "TreePlan":
+        """Find what every one of the points (n, 3) is made of, by a method of METHODS.
+
+        Raises ValueError for another method or shape.
+        """
+        if method not in METHODS:
+            raise ValueError(f"method is {method!r}; a refined grid has {', '.join(METHODS)}")
         positions = points_array(points)
         bad = np.asarray(~np.isfinite(positions).all(axis=1))
         inside = np.asarray(((self.lower <= positions) & (positions <= self.upper)).all(axis=1))
-        weights = self._weights(len(self._lookup) - 1, positions[inside])
+        weights = METHODS[method](self, positions[inside])
         return TreePlan(self, positions, inside, bad, weights)
+
+    def _linear(self, points: Floats) -> sparse.csr_array:
+        return self._weights(len(self._lookup) - 1, points)
+
+    def _nearest(self, points: Floats) -> sparse.csr_array:
+        leaves = self._leaves(points)
+        return self._matrix(np.ones(len(points)), np.arange(len(points)), leaves, len(points))
+
+    def _corner_averaged(self, points: Floats) -> sparse.csr_array:
+        """Weigh the corners of the leaf that holds each point, of the leaves round each corner.
+
+        These count by 1 / their size, as often as they hold an eighth of what is round the
+        corner, as in `Tgrid::intpol` of the HYB code.
+        """
+        leaves = self._leaves(points)
+        size = self.spacing / 2.0 ** self.levels[leaves, None]
+        across = (points - self.centres[leaves]) / size + 0.5
+        sides = np.stack([1.0 - across, across])
+        ways = 2 * _EIGHT.T - 1
+        rows, cells, weights = [], [], []
+        for way in ways:
+            corner = self.centres[leaves] + way * size / 2
+            share = np.prod(
+                [sides[(side + 1) // 2][:, axis] for axis, side in enumerate(way)], axis=0
+            )
+            round_it = np.stack([self._leaves(corner + by * self.step / 4) for by in ways])
+            heavy = np.where(round_it >= 0, 2.0 ** self.levels[round_it], 0.0)
+            heavy *= share / heavy.sum(axis=0)
+            eighth, row = np.nonzero(round_it >= 0)
+            rows.append(row)
+            cells.append(round_it[eighth, row])
+            weights.append(heavy[eighth, row])
+        return self._matrix(
+            np.concatenate(weights), np.concatenate(rows), np.concatenate(cells), len(points)
+        )
+
+    def _matrix(
+        self, weights: Floats, rows: Indices, cells: Indices, count: int
+    ) -> sparse.csr_array:
+        return sparse.csr_array((weights, (rows, cells)), shape=(count, len(self.levels)))
+
+    def _leaves(self, points: Floats) -> Indices:
+        """Give the leaf cell that holds each point, -1 outside the base cells."""
+        found = np.full(len(points), -1)
+        for level in range(len(self._lookup)):
+            scale = 2**level
+            along = (points - (self.lower - self.spacing / 2)) / (self.spacing / scale)
+            index = np.floor(along).astype(np.intp)
+            within = ((index >= 0) & (index < np.array(self.shape) * scale)).all(axis=1)
+            cells = self._find(level, self._keys(level, np.where(within[:, None], index, 0)))
+            found = np.where(within & (cells >= 0), cells, found)
+        return found
 
     def _weights(self, level: int, points: Floats) -> sparse.csr_array:
         """Give the weight of every cell in the value at each point, (n, N), up to a level."""
@@ -163,46 +221,37 @@ class CellTree:
         along = (points - (self.lower - self.spacing / 2 + spacing / 2)) / spacing
         last = np.array(self.shape) * scale - 2
         index = np.clip(np.floor(along), 0, last).astype(np.intp)
-        part = (along - index).T
+        # Centres beyond the domain take the value on its face.
+        part = np.clip(along - index, 0.0, 1.0).T
         sides = np.stack([1 - part, part])
         weights = np.prod([sides[_EIGHT[axis], axis] for axis in range(3)], axis=0).T
         corners = index[:, None] + _EIGHT.T[None]
         cells = self._find(level, self._keys(level, corners))
         real = cells >= 0
+        share = np.where(real, 0.0, weights).sum(axis=1)
+        weights *= (1.0 - share)[:, None]
         rows = np.repeat(np.arange(count), 8).reshape(count, 8)
-        own = sparse.csr_array(
-            (weights[real], (rows[real], cells[real])), shape=(count, len(self.levels))
-        )
+        own = self._matrix(weights[real], rows[real], cells[real], count)
         rest = np.flatnonzero(~real.all(axis=1))
-        if level > 0 and rest.size:
-            own = sparse.csr_array(own + self._joined(level, points, rest, (index, weights, real)))
-        return own
+        if level == 0 or not rest.size:
+            return own
+        # The next coarser level's value at the point, and at centres that have no cell.
+        alone = ~real[rest].any(axis=1)
+        row, corner = np.nonzero(~real & real.any(axis=1, keepdims=True))
+        centres = self.lower - self.spacing / 2 + (corners[row, corner] + 0.5) * spacing
+        coarse = self._weights(level - 1, np.concatenate([points[rest], centres]))
+        factors = np.concatenate([np.where(alone, 1.0, share[rest]), weights[row, corner]])
+        rows = np.concatenate([rest, row])
+        join = sparse.csr_array((factors, (rows, np.arange(len(rows)))), shape=(count, len(rows)))
+        return sparse.csr_array(own + join @ coarse)
 
-    def _joined(
-        self,
-        level: int,
-        points: Floats,
-        rest: Indices,
-        stencil: tuple[Indices, Floats, npt.NDArray[np.bool_]],
-    ) -> sparse.csr_array:
-        """Give what the next coarser level adds where not all eight centres have a cell."""
-        index, weights, real = (part[rest] for part in stencil)
-        virtual = np.where(real, 0.0, weights).sum(axis=1)
-        mixed = np.flatnonzero(real.any(axis=1))
-        alone = np.where(real.any(axis=1), virtual, 1.0)
-        spacing = self.spacing / 2**level
-        first = self.lower - self.spacing / 2 + spacing / 2
-        corners = first + (index[mixed][:, None] + _EIGHT.T[None]) * spacing
-        asked = np.concatenate([points[rest], corners.reshape(-1, 3)])
-        coarse = self._weights(level - 1, asked)
-        share = virtual[mixed][:, None]
-        factors = np.where(real[mixed], -share, 1.0 - share) * weights[mixed]
-        rows = np.concatenate([rest, np.repeat(rest[mixed], 8)])
-        join = sparse.csr_array(
-            (np.concatenate([alone, factors.ravel()]), (rows, np.arange(len(asked)))),
-            shape=(len(points), len(asked)),
-        )
-        return sparse.csr_array(join @ coarse)
+
+METHODS: dict[str, Callable[[CellTree, Floats], sparse.csr_array]] = {
+    "linear": CellTree._linear,
+    "nearest": CellTree._nearest,
+    "nearest-cell": CellTree._nearest,
+    "corner-averaged": CellTree._corner_averaged,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -230,26 +279,6 @@ class TreePlan:
                 row[self.inside] = self.weights @ variable
         return result
 
-    def nearest(self, values: Sequence[Floats]) -> Floats:
-        """Give the values (V, n) of the leaf cells that hold the points; NaN outside."""
-        result = np.full((len(values), len(self.points)), np.nan)
-        cells = self._leaves()
-        for variable, row in zip(values, result, strict=True):
-            row[self.inside] = variable[cells]
-        return result
-
-    def _leaves(self) -> Indices:
-        tree = self.tree
-        inside = self.points[self.inside]
-        found = np.full(len(inside), -1)
-        for level in range(int(tree.levels.max()) + 1):
-            scale = 2**level
-            along = (inside - (tree.lower - tree.spacing / 2)) / (tree.spacing / scale)
-            index = np.clip(np.floor(along).astype(np.intp), 0, np.array(tree.shape) * scale - 1)
-            cells = tree._find(level, tree._keys(level, index))
-            found = np.where(cells >= 0, cells, found)
-        return found
-
     def touches(self, body: Sphere) -> npt.NDArray[np.bool_]:
         """Say whose stencil has the centre of a cell inside the body, as (n,) bool."""
         within = inside_body(self.tree.centres, body).astype(np.float64)
@@ -270,17 +299,12 @@ def sample_tree(
 ) -> tuple[Floats, Statuses]:
     """Sample V variables, as `CellTree.filled` gives them, at points (n, 3).
 
-    Gives values (V, n) and status (n,) as `interpolation.sample.sample` does. The method is
-    'linear', 'nearest' or 'nearest-cell', the latter two being the same on cells. Raises
-    ValueError for another.
+    Gives values (V, n) and status (n,) as `interpolation.sample.sample` does. The method is one
+    of METHODS, of which 'nearest' and 'nearest-cell' are the same on cells. Raises ValueError for
+    another.
     """
-    plan = tree.locate(points)
-    if method == "linear":
-        result = plan.gather(values)
-    elif method in ("nearest", "nearest-cell"):
-        result = plan.nearest(values)
-    else:
-        raise ValueError(f"method is {method!r}; a refined grid has linear and nearest only")
+    plan = tree.locate(points, method)
+    result = plan.gather(values)
     status = np.zeros(len(plan.points), dtype=np.uint8)
     if body is not None:
         status[plan.touches(body)] = Status.TOUCHES_BODY

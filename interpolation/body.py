@@ -1,5 +1,6 @@
 """The sphere of a planet or moon, and which points and stencils it holds."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,15 @@ class Sphere:
             raise ValueError(f"centre is {self.centre}; three finite numbers are wanted")
         if not 0 < self.radius < np.inf:
             raise ValueError(f"radius is {self.radius}; it must be positive and finite")
+
+
+def refuse_images(body: Sphere | None, periodic: Sequence[bool]) -> None:
+    """Refuse a body where an axis is periodic: it would have images without end.
+
+    Raises ValueError.
+    """
+    if body is not None and any(periodic):
+        raise ValueError("a body is not offered on a grid with a periodic axis")
 
 
 def inside_body(points: Floats, body: Sphere) -> Mask:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from interpolation import nulls
 from interpolation.ends import EndReason, Reasons
 from interpolation.rectilinear import Floats
 from interpolation.walls import Walls
@@ -47,7 +48,7 @@ HALVED_TO = 0.1
 # Landing on a wall: parts of the distance to it that are tried, the longest first, how often,
 # and how near, in steps, is near enough.
 PARTS = (1.0 - 1e-9, 1.0 - 1e-6, 1.0 - 1e-4, 0.99, 0.9, 0.5, 0.25, 0.1, 0.01)
-LANDINGS = 8
+LANDINGS = 24
 NEAR = 1e-9
 
 # Vectors beyond these are scaled before they are squared.
@@ -130,15 +131,19 @@ class March:
 
         Gives those that a wall ended: which, where they are, and their next step.
         """
-        ends, error, stop = self._attempt(state.place, state.length)
+        ends, error, stop, turned = self._attempt(state.place, state.length)
         clear = stop == GOING
         shortest = SHORTEST * self.step
         taken = clear & ((error <= 1.0) | (state.length <= shortest))
-        closed = self._closes(state, ends, taken, seeds, first)
+        ended = self._closes(state, ends, taken, seeds, first)
+        stop[ended] = EndReason.CLOSED_LOOP
+        null = self._nulls(state, ends, (taken & turned & ~ended) | (stop == EndReason.NULL_FIELD))
+        stop[null] = EndReason.NULL_FIELD
+        taken |= null
+        ended |= null
         record.add(state.line[taken], ends[taken])
-        stop[closed] = EndReason.CLOSED_LOOP
         state.taken[taken] += 1
-        over = np.where(taken & ~closed, state.taken == self.max_steps, closed)
+        over = np.where(taken & ~ended, state.taken == self.max_steps, ended)
         length = state.length
         if self.tolerance is None:
             over |= ~clear
@@ -146,6 +151,7 @@ class March:
             with np.errstate(divide="ignore"):
                 change = np.clip(SAFETY / np.sqrt(np.sqrt(error)), LEAST, MOST)
             retried = ~clear & (length > HALVED_TO * self.step)
+            retried &= ~null
             over |= ~clear & ~retried
             chosen = np.clip(length * change, shortest, self.step)
             length = np.where(retried, length * 0.5, np.where(clear, chosen, length))
@@ -179,11 +185,16 @@ class March:
         unit[null | missing] = 0.0
         return unit, reasons
 
-    def _attempt(self, places: Floats, lengths: Floats) -> tuple[Floats, Floats, Reasons]:
-        """Give where a step from each place ends, its error in tolerances, and what forbids it."""
+    def _attempt(
+        self, places: Floats, lengths: Floats
+    ) -> tuple[Floats, Floats, Reasons, npt.NDArray[np.bool_]]:
+        """Try a step from each place.
+
+        Gives where it ends, its error in tolerances, what forbids it, and whether it turns back.
+        """
         if self.tolerance is None:
-            ends, stop = self.rk4(places, lengths)
-            return ends, np.zeros(len(ends)), stop
+            ends, stop, turned = self.rk4(places, lengths)
+            return ends, np.zeros(len(ends)), stop, turned
         reasons = np.zeros(len(places), dtype=np.uint8)
         slopes = []
         at = places
@@ -196,21 +207,38 @@ class March:
         reasons = np.where(reasons == GOING, stop, reasons)
         slopes.append(slope)
         error = np.abs(lengths[:, None] * _combined(DIFFERENCE, slopes)).max(axis=1, initial=0.0)
-        reasons = np.where(reasons == GOING, self.walls.beyond(at), reasons)
-        return at, error / self.tolerance, reasons
+        reasons = np.where(reasons == GOING, self.walls.met(places, at), reasons)
+        return at, error / self.tolerance, reasons, _turned(slopes)
 
-    def rk4(self, places: Floats, lengths: Floats) -> tuple[Floats, Reasons]:
-        """Give where a step by the classical method ends, and why it is not to be taken."""
+    def rk4(self, places: Floats, lengths: Floats) -> tuple[Floats, Reasons, npt.NDArray[np.bool_]]:
+        """Give where a step by the classical method ends, what forbids it, whether it turns."""
         reasons = np.zeros(len(places), dtype=np.uint8)
         total = np.zeros_like(places)
+        slopes = []
         at = places
         for weight, reach in RK4:
             slope, stop = self.slope(at)
             reasons = np.where(reasons == GOING, stop, reasons)
+            slopes.append(slope)
             total += weight * slope
             at = places + (reach * lengths)[:, None] * slope
         ends = places + (lengths / 6.0)[:, None] * total
-        return ends, np.where(reasons == GOING, self.walls.beyond(ends), reasons)
+        reasons = np.where(reasons == GOING, self.walls.met(places, ends), reasons)
+        return ends, reasons, _turned(slopes)
+
+    def _nulls(
+        self, state: _State, ends: Floats, which: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.bool_]:
+        """Say which steps run into a null of the vector; their ends are moved there."""
+        null = np.zeros(len(ends), dtype=np.bool_)
+        asked = np.flatnonzero(which)
+        if asked.size:
+            place, length = state.place[asked], state.length[asked]
+            points, found = nulls.find(self.vector, place, length, self.step)
+            found &= self.walls.met(place, points) == GOING
+            null[asked[found]] = True
+            ends[asked[found]] = points[found]
+        return null
 
     def _closes(
         self,
@@ -229,9 +257,11 @@ class March:
         crossing = np.flatnonzero(taken & (before < 0.0) & (after >= 0.0))
         if crossing.size:
             part = before[crossing] / (before[crossing] - after[crossing])
-            place, stop = self.rk4(state.place[crossing], part * state.length[crossing])
+            place, stop, _ = self.rk4(state.place[crossing], part * state.length[crossing])
             x, y, z = (place - seed[crossing]).T
-            reach = self.closure * self.step
+            reach = self.closure * state.length[crossing]
+            if self.tolerance is not None:
+                reach = np.minimum(reach, (state.taken[crossing] + 1) * self.tolerance)
             near = (stop == GOING) & (x * x + y * y + z * z <= reach * reach)
             closed[crossing[near]] = True
             ends[crossing[near]] = place[near]
@@ -249,7 +279,7 @@ class March:
             flying, reach = flying[on], reach[on]
             waiting = np.arange(len(flying))
             for part in PARTS:
-                ends, stop = self.rk4(places[flying[waiting]], part * reach[waiting])
+                ends, stop, _ = self.rk4(places[flying[waiting]], part * reach[waiting])
                 clear = stop == GOING
                 places[flying[waiting[clear]]] = ends[clear]
                 moved[flying[waiting[clear]]] = True
@@ -304,6 +334,14 @@ def _combined(factors: tuple[float, ...], slopes: list[Floats]) -> Floats:
     for factor, slope in zip(factors, slopes, strict=True):
         total += factor * slope
     return total
+
+
+def _turned(slopes: list[Floats]) -> npt.NDArray[np.bool_]:
+    """Say where a slope points against the first one."""
+    turned = np.zeros(len(slopes[0]), dtype=np.bool_)
+    for slope in slopes[1:]:
+        turned |= _along(slopes[0], slope) < 0.0
+    return turned
 
 
 def _along(offsets: Floats, ways: Floats) -> Floats:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interpolation import engine
-from interpolation.body import Sphere
+from interpolation.body import Sphere, refuse_images
 from interpolation.counts import check_count
 from interpolation.ends import EndReason, Reasons
 from interpolation.layout import Group
@@ -164,6 +164,7 @@ def push(
     fields = forces.fields
     if isinstance(fields, GridVector):
         fields.check(_COMPONENTS)
+        refuse_images(walls.body, fields.grid.periodic)
     if engine.kernels() is not None and isinstance(fields, GridVector):
         group = fields.group
         if group is not None:
@@ -235,8 +236,8 @@ class _Pusher:
         middle = place + _velocity(momentum) * half
         magnetic, electric = self.forces(middle)
         missing = ~np.isfinite(magnetic).all(axis=1) | ~np.isfinite(electric).all(axis=1)
-        reasons = self.walls.beyond(middle)
-        reasons = np.where(missing, np.where(reasons == GOING, EndReason.MASKED, reasons), GOING)
+        reasons = self.walls.met(place, middle)
+        reasons[missing & (reasons == GOING)] = EndReason.MASKED
         pull = self.particles.charge[which] / self.particles.mass[which] * (step * 0.5)
         kick = pull[:, None] * electric
         before = momentum + kick
@@ -248,7 +249,7 @@ class _Pusher:
         end = middle + _velocity(ended) * half
         gone = (end - place) * electric
         work = self.particles.charge[which] * (gone[:, 0] + gone[:, 1] + gone[:, 2])
-        reasons = np.where(reasons == GOING, self.walls.beyond(end), reasons).astype(np.uint8)
+        reasons = np.where(reasons == GOING, self.walls.met(middle, end), reasons)
         return (end, ended, work), reasons
 
     def _land(

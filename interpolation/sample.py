@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interpolation import engine
-from interpolation.body import Sphere, inside_body, touches_body
+from interpolation.body import Sphere, inside_body, refuse_images, touches_body
 from interpolation.gather import gather
 from interpolation.layout import Values, Variables, prepare
 from interpolation.locate import Plan, locate, points_array
@@ -31,8 +31,9 @@ def sample(
 
     The status of a point is the worst that applies. Values are NaN where it is BAD_INPUT,
     OUTSIDE or INSIDE_BODY; where it is MASKED, those variables are NaN that have no number
-    there. Raises ValueError as `gather` and `locate` do.
+    there. Raises ValueError as `gather` and `locate` do, and for a body on a periodic grid.
     """
+    refuse_images(body, grid.periodic)
     positions = points_array(points)
     variables = prepare(grid, values)
     result = np.empty((len(variables.values), len(positions)))

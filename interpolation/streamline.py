@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interpolation import engine
-from interpolation.body import Sphere
+from interpolation.body import Sphere, refuse_images
 from interpolation.counts import check_count
 from interpolation.ends import Reasons
 from interpolation.layout import Group
@@ -42,8 +42,8 @@ class TraceLimits:
     the method of Dormand and Prince (1980) so that the error of each is at most that long,
     and `step` is the longest; without, all are `step` long, by the classical method of Runge
     and Kutta. `closure` is how near a line must come to its seed, in steps, to be a closed
-    loop; 0 for lines that go round again. Raises ValueError, naming the limit, if one makes
-    no sense.
+    loop, and with a tolerance also within what the errors of its steps may add up to; 0 for
+    lines that go round again. Raises ValueError, naming the limit, if one makes no sense.
     """
 
     step: float
@@ -98,10 +98,12 @@ def trace(
     with the number of points so far and may stop the work by raising.
 
     A step that would end beyond a wall, or find no vector there, is shortened until the line
-    ends on the wall, to 1e-9 of a step. A step that finds no vector elsewhere is not taken:
-    the line ends as MASKED, or NULL_FIELD where the vector is zero. The line of a BAD_SEED is
-    the seed alone. Raises ValueError for another direction, for seeds or a domain of another
-    shape, and for a vector that has not three components.
+    ends on the wall, to 1e-9 of a step; so is one that would pass through the body. A step
+    that turns back beside a null of the vector ends the line there, as NULL_FIELD. A step that
+    finds no vector elsewhere is not taken: the line ends as MASKED, or as NULL_FIELD where the
+    vector is zero. The line of a BAD_SEED is the seed alone. Raises ValueError for another
+    direction, for seeds or a domain of another shape, for a vector that has not three components,
+    or for a radius on a periodic grid.
     """
     if direction not in (1, -1):
         raise ValueError(f"direction is {direction}; it must be 1 or -1")
@@ -116,6 +118,8 @@ def trace(
     march = March(
         vector, direction, limits.step, limits.max_steps, limits.tolerance, limits.closure, walls
     )
+    if isinstance(vector, GridVector):
+        refuse_images(walls.body, vector.grid.periodic)
     if engine.kernels() is not None and isinstance(vector, GridVector):
         group = vector.group
         if group is not None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from interpolation.body import Sphere, inside_body
+from interpolation.body import Sphere, inside_body, refuse_images
 from interpolation.gather import gather
 from interpolation.layout import Group, Values, Variables, prepare
 from interpolation.locate import locate
@@ -23,6 +23,9 @@ class GridVector:
     grid: Grid
     components: Variables
     body: Sphere | None = None
+
+    def __post_init__(self) -> None:
+        refuse_images(self.body, self.grid.periodic)
 
     @classmethod
     def of(

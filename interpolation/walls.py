@@ -31,6 +31,14 @@ class Walls:
         reasons[_outside(points, self.domain)] = EndReason.LEFT_DOMAIN
         return reasons
 
+    def met(self, points: Floats, ends: Floats) -> Reasons:
+        """Say which wall a straight step from points (n, 3) to their ends meets; 0 for none."""
+        reasons = self.beyond(ends)
+        if self.body is not None:
+            ahead = self._to_body(points, ends - points)
+            reasons[(reasons == 0) & (ahead < 1.0)] = EndReason.REACHED_BODY
+        return reasons
+
     def distance(self, points: Floats, ways: Floats) -> Floats:
         """Give how far each point is from the first wall ahead, in lengths of its way (n, 3)."""
         nearest = np.full(len(points), np.inf)
@@ -42,17 +50,22 @@ class Walls:
                     ahead = (np.where(way > 0.0, high, low) - place) / way
                 nearest = np.where((way != 0.0) & (ahead < nearest), ahead, nearest)
         if self.body is not None:
-            x, y, z = points.T - np.array(self.body.centre)[:, None]
-            u, v, w = ways.T
-            approach = x * u + y * v + z * w
-            square = u * u + v * v + w * w
-            beside = x * x + y * y + z * z - self.body.radius * self.body.radius
-            root = approach * approach - square * beside
-            with np.errstate(invalid="ignore", divide="ignore"):
-                ahead = (-approach - np.sqrt(root)) / square
-            meets = (approach < 0.0) & (root >= 0.0) & (ahead < nearest)
-            nearest = np.where(meets, ahead, nearest)
+            ahead = self._to_body(points, ways)
+            nearest = np.where(ahead < nearest, ahead, nearest)
         return np.asarray(np.maximum(nearest, 0.0))
+
+    def _to_body(self, points: Floats, ways: Floats) -> Floats:
+        """Give how far the body is ahead, in lengths of the way; infinite where it is not."""
+        assert self.body is not None
+        x, y, z = points.T - np.array(self.body.centre)[:, None]
+        u, v, w = ways.T
+        approach = x * u + y * v + z * w
+        square = u * u + v * v + w * w
+        beside = x * x + y * y + z * z - self.body.radius * self.body.radius
+        root = approach * approach - square * beside
+        with np.errstate(invalid="ignore", divide="ignore"):
+            ahead = (-approach - np.sqrt(root)) / square
+        return np.where((approach < 0.0) & (root >= 0.0), ahead, np.inf)
 
     @property
     def numbers(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

@@ -23,6 +23,7 @@ from vo_server.budget import Budget
 from vo_server.check import Finding
 from vo_server.errors import BadArgument, TooMuch, excerpt
 from vo_server.formats.source import chunks
+from vo_server.namespaces import check_namespace
 
 T = TypeVar("T")
 # Makes what is given of a resource: of the root, the resource, the dialect, who judged, and what
@@ -55,7 +56,8 @@ def records(stream: BinaryIO, budget: Budget) -> Iterator[Record | Finding]:
     """Give each record of a document, with what is wrong with it, and findings about the whole.
 
     Memory is bounded by the largest resource. Raises TooMuch beyond the budget or where a resource
-    is too large or too deep, BadArgument where the document is no XML or has a DOCTYPE.
+    is too large or too deep, BadArgument where the document is no XML, has a DOCTYPE or a namespace
+    without end.
     """
     return _read(stream, budget, _record)
 
@@ -73,13 +75,16 @@ def _read(stream: BinaryIO, budget: Budget, make: Make[T]) -> Iterator[T | Findi
         if len(start) > _WHOLE:
             break
     else:
-        parser = etree.XMLParser(**_PARSING)
+        parser: Any = etree.XMLPullParser(events=("start-ns",), **_PARSING)
         parser.feed(start)
         root = _closed(parser)
+        for _, (_, uri) in parser.read_events():
+            check_namespace(uri)
         if not _TOO_DEEP(root):
             yield from _Document(parser, make).whole(root)
             return
-    document = _Document(etree.XMLPullParser(events=("start", "end"), **_PARSING), make)
+    parser = etree.XMLPullParser(events=("start", "end", "start-ns"), **_PARSING)
+    document = _Document(parser, make)
     for piece in chain([start], pieces):
         document.parser.feed(piece)
         yield from document.events()
@@ -128,6 +133,9 @@ class _Document(Generic[T]):
 
     def events(self) -> Iterator[T | Finding]:
         for event, element in self.parser.read_events():
+            if event == "start-ns":
+                check_namespace(element[1])
+                continue
             if event == "end":
                 self.depth -= 1
                 if self.depth == 1:

@@ -249,4 +249,20 @@ def _wind(wind: Conditions) -> list[Node]:
                 *known,
             )
         )
+    if wind.solar_flux is not None:
+        told.append(
+            element(
+                "InputParameter",
+                element("Name", "SolarFlux"),
+                element("ModeledRegion", "Heliosphere"),
+                element("ParameterQuantity", "ActivityIndex"),
+                element(
+                    "Property",
+                    element("Name", "Solar flux at 10.7 cm"),
+                    element("PropertyQuantity", "SolarUVFlux"),
+                    element("Units", "W m^-2 Hz^-1"),
+                    element("PropertyValue", numbers((wind.solar_flux,))),
+                ),
+            )
+        )
     return told

@@ -42,6 +42,7 @@ def cut(
             description = "\n".join(
                 [
                     *describe_resource(request.resource),
+                    f"Vectors in: {request.resource.frame}",
                     f"Interpolation: {request.method}",
                     f"Plane through: {_told(request.point)} m",
                     f"Plane across: {_told(request.normal)}",

@@ -1,7 +1,7 @@
 """Lines: field and flow lines of an output traced from seeds, as a stream of table blocks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,13 +10,14 @@ from interpolation.ends import Connectivity, EndReason, connectivity
 from interpolation.streamline import Lines, TraceLimits, Vector, trace
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
+from vo_server.formats.source import frame_statement
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import LineRequest
 from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, VectorField
-from vo_server.sampling import describe_input, describe_resource, in_frame
+from vo_server.sampling import describe_input, describe_resource, in_frame, in_run, table_name
 from vo_server.snapshots import refuse_changing
 
 _BLOCK = 16_384
@@ -65,9 +66,9 @@ def follow(
             side: trace(vector.followed(), points, limits, side, domain=domain, spend=spend)
             for side in _SIDES[request.direction]
         }
-        header = _header(request, limits, field, names, sides)
-        notes = _notes(sides)
         total = sum(len(lines.points) for lines in sides.values())
+        header = replace(_header(request, limits, field, names, sides), rows=total)
+        notes = _notes(sides)
         done = 0
         for lines in sides.values():
             numbers = np.repeat(np.arange(1, len(points) + 1), np.diff(lines.offsets))
@@ -128,7 +129,7 @@ def _header(
     sides: dict[int, Lines],
 ) -> Header:
     known = {parameter.name: parameter for parameter in field.parameters}
-    vector = tuple(known[name] for name in names)
+    vector = tuple(in_run(known[name], request.resource) for name in names)
     total = Parameter(
         f"{request.quantity}tot",
         unit=vector[0].unit,
@@ -148,14 +149,15 @@ def _header(
     constants = tuple(Constant(Parameter(name, unit="m"), value) for name, value in lengths)
     lines = [
         *describe_resource(request.resource),
+        f"Vectors in: {request.resource.frame}",
         f"Lines of: {request.quantity}",
         describe_input(request.seeds, request.resource),
     ]
     return Header(
         (Parameter("Line_no", np.dtype(np.int32)), *_POSITION, *vector, total),
-        name=f"{request.resource.id.rpartition('/')[2]} lines",
+        name=f"{table_name(request.resource)} lines",
         description="\n".join(lines),
-        constants=(*constants, *reasons),
+        constants=(frame_statement(str(request.resource.frame)), *constants, *reasons),
     )
 
 

@@ -1,21 +1,30 @@
 """Misfit: how far outputs, flown along a real orbit, are from what was observed there."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, BadTable, Refusal, excerpt
+from vo_server.errors import BadArgument, BadTable, Refusal, Stopping, TooMuch, WrongFrame, excerpt
+from vo_server.frames import turn
+from vo_server.model.parameter import vector_name
 from vo_server.model.request import SampleRequest
-from vo_server.model.table import Table, concatenate
+from vo_server.model.space import Frame
+from vo_server.model.table import Column, Table, concatenate
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import FieldSource
 from vo_server.registry import Entry
-from vo_server.sampling import fly
+from vo_server.sampling import fly, moments_of
 from vo_server.units import factor
+
+_AXES = ("x", "y", "z")
+# Vectors that do not change with the motion of a frame, and frames around Earth that turn so
+# slowly that velocities and electric fields are told along their axes unchanged.
+_INVARIANT = ("B", "J")
+_SLOW = {"GSE", "GSM", "SM"}
 
 # Standard deviation of normal numbers over their median absolute deviation.
 _NORMAL = 1.4826
@@ -44,8 +53,11 @@ def misfits(
 ) -> Iterator[Misfit]:
     """Fly outputs along the positions of what was observed, and compare the named parameters.
 
-    Gives one for each output, in their order, as soon as it is there. Raises BadTable and
-    WrongUnit where an observed column is missing or has no unit of the right kind.
+    Gives one for each output, in their order, as soon as it is there. Components are compared in
+    the frame in which they were observed: that of their column, else of the table; where it is
+    not the output's, the vector must be named whole. Raises BadTable and WrongUnit where an
+    observed column is missing or has no unit of the right kind, and TooMuch and Stopping, which
+    are no matter of one output.
     """
     if not names:
         raise BadArgument("no parameter is named to compare", argument="variable")
@@ -55,6 +67,8 @@ def misfits(
         budget.spend()
         try:
             yield _compared(observed, names, entry, budget)
+        except (TooMuch, Stopping):
+            raise
         except Refusal as err:
             yield Misfit(entry.resource.id, math.nan, 0, {}, None, err.message)
 
@@ -69,11 +83,12 @@ def _compared(observed: Trajectory, names: Sequence[str], entry: Entry, budget: 
     request = SampleRequest(entry.resource, tuple(names), observed)
     flown = concatenate(list(fly(request, entry.provider, budget, argument="OBSERVED")))
     width = len(observed.table.columns)
+    series = dict(zip(names, flown.columns[width:], strict=True))
+    series |= _in_observed_frames(series, observed, entry)
     terms: dict[str, float] = {}
     squares, counts = [], []
-    for name, values, parameter in zip(
-        names, flown.columns[width:], flown.header.parameters[width:], strict=True
-    ):
+    for name, parameter in zip(names, flown.header.parameters[width:], strict=True):
+        values = series[name]
         seen, unit = _column(observed.table, name)
         scaled = seen * factor(unit, parameter.unit or "", argument=f"observed {name}")
         both = np.isfinite(scaled) & np.isfinite(values)
@@ -85,6 +100,45 @@ def _compared(observed: Trajectory, names: Sequence[str], entry: Entry, budget: 
         squares.append((difference / _spread(scaled)) ** 2)
     value = math.sqrt(sum(squares) / len(squares))
     return Misfit(entry.resource.id, value, counts[0], terms, flown)
+
+
+def _in_observed_frames(
+    series: Mapping[str, Column], observed: Trajectory, entry: Entry
+) -> dict[str, Column]:
+    """Give the flown components that were observed in another frame, along its axes.
+
+    Raises WrongFrame naming both where they cannot be turned, or not all of the vector is there.
+    """
+    own = entry.resource.frame
+    assert own is not None
+    found = [vector_name(name) for name in series]
+    turned: dict[str, Column] = {}
+    for quantity in dict.fromkeys(quantity for quantity, axis in found if axis in _AXES):
+        whole = [f"{quantity}{axis}" for axis in _AXES]
+        named = [name for name in whole if name in series]
+        frames = {_frame(observed, name) or own for name in named}
+        if frames == {own}:
+            continue
+        told = ", ".join(sorted(map(str, frames)))
+        refusal = f"{', '.join(named)} of OBSERVED are in frame {told}, the run is in {own}; "
+        if len(frames) > 1 or named != whole:
+            raise WrongFrame(f"{refusal}turning them takes {', '.join(whole)}, all in one frame")
+        given = frames.pop()
+        if quantity not in _INVARIANT and not {given.name, own.name} <= _SLOW:
+            raise WrongFrame(f"{refusal}between these the motion of the frame adds to them")
+        vectors = np.column_stack([series[name] for name in whole])
+        times = moments_of(observed, argument="OBSERVED")
+        vectors = turn(vectors, own, given, argument="OBSERVED", times=times)
+        turned |= dict(zip(whole, vectors.T, strict=True))
+    return turned
+
+
+def _frame(observed: Trajectory, name: str) -> Frame | None:
+    """Give the frame of an observed component: that of its column, else of the table."""
+    index = observed.table.header.index(name)
+    assert index is not None
+    told = observed.table.header.parameters[index].frame
+    return Frame(told) if told else observed.frame
 
 
 def _column(table: Table, name: str) -> tuple[NDArray[np.float64], str]:

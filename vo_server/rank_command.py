@@ -17,14 +17,14 @@ import click
 @click.option(
     "--variable", "variables", multiple=True, required=True, help="Parameter; may be repeated."
 )
-@click.option("--body", help="Body of the runs [default: any].")
+@click.option("--body", default="", help="Body of the runs [default: any].")
 @click.option(
     "--keep",
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the flown series, one VOTable an output.",
 )
 def rank(
-    observed: str, config: Path, variables: tuple[str, ...], body: str | None, keep: Path | None
+    observed: str, config: Path, variables: tuple[str, ...], body: str, keep: Path | None
 ) -> None:
     """Fly every output along OBSERVED, a file or a URL, and rank them by misfit.
 
@@ -35,32 +35,25 @@ def rank(
 
     from vo_server.cli import Reader
     from vo_server.context import providers
-    from vo_server.errors import UnknownResource
-    from vo_server.misfit import misfits, ranked
-    from vo_server.model.resource import Kind
+    from vo_server.misfit import ranked
+    from vo_server.model.resource import Resource
+    from vo_server.model.trajectory import Trajectory
+    from vo_server.observation import comparable, compared
     from vo_server.plugins import format_named
-    from vo_server.ports import FieldSource
     from vo_server.registry import Registry
     from vo_server.settings import load
 
     settings = load(config)
     registry = Registry(providers(settings))
-    entries = [registry.get(resource.id) for resource in registry.all(Kind.OUTPUT)]
-    outputs = [
-        entry
-        for entry in entries
-        if isinstance(entry.provider, FieldSource)
-        and set(variables) <= {parameter.name for parameter in entry.resource.parameters}
-        and body in (None, entry.resource.body.name if entry.resource.body else "")
-    ]
-    if not outputs:
-        raise UnknownResource(f"no output has {', '.join(variables)}", argument="variable")
+    outputs = comparable(registry, variables, body)
     budget = settings.limits.budget()
-    read = Reader(settings, registry, outputs[0].resource, budget)
-    flight = read.trajectory(observed, "OBSERVED")
+
+    def read(resource: Resource) -> Trajectory:
+        return Reader(settings, registry, resource, budget).trajectory(observed, "OBSERVED")
+
     console = Console(stderr=True)
     steps = track(
-        misfits(flight, variables, outputs, budget),
+        compared(read, variables, outputs, budget),
         "flying",
         len(outputs),
         console=console,

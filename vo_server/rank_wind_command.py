@@ -42,6 +42,7 @@ def rank_wind(  # noqa: PLR0913, PLR0917  # one a command-line option
     from vo_server.cli import opened
     from vo_server.context import providers
     from vo_server.model.time import parse_time
+    from vo_server.ranking import body_of
     from vo_server.registry import Registry
     from vo_server.settings import load
     from vo_server.wind import columns_of, nearest_runs, observe
@@ -59,5 +60,6 @@ def rank_wind(  # noqa: PLR0913, PLR0917  # one a command-line option
         click.echo(
             f"{one.name}: {one.median:.6g} +- {one.spread:.3g} of {one.count} values", err=True
         )
-    for place, run in enumerate(nearest_runs(Registry(providers(settings)), body, seen, count), 1):
+    found = nearest_runs(Registry(providers(settings)), body_of(body), seen, count)
+    for place, run in enumerate(found, 1):
         click.echo(f"{place:4} {run.id} {run.ranked.distance:.6g}")

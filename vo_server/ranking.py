@@ -29,7 +29,7 @@ _QUANTITIES = ("Density", "Temperature", "Utot", "B")
 FORMULA = "Function"
 
 # Names of what runs are compared by, in SI.
-NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz")
+NAMES = ("Density", "Utot", "Temperature", "Btot", "Bx", "By", "Bz", "Solar_F10.7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,16 @@ class Nearest:
     outputs: tuple[str, ...]
 
 
+def body_of(region: str) -> str:
+    """Name the body of a region such as Earth.Magnetosphere, in lower case."""
+    return region.partition(".")[0].casefold()
+
+
+def wire_name(name: str) -> str:
+    """Give what a quantity is called in requests, formulas and answers of FMI's service."""
+    return name if name.startswith("Solar_") else f"SW_{name}"
+
+
 def default_scale(name: str, body: str) -> float | None:
     """Give what differences of a quantity are divided by around a body, Earth's for an unknown."""
     quantity = "B" if name.startswith("B") else name
@@ -93,27 +103,30 @@ def criterion(
     """
     size = scale if scale is not None else default_scale(name, body)
     if size is None:
-        raise BadArgument(f"{name} has no scale; it needs one", argument=name)
+        raise BadArgument("no scale is given, and there is no usual one", argument=name)
     if not (0.0 < abs(size) < math.inf):
-        raise BadArgument(f"the scale of {name} must not be zero", argument=name)
+        raise BadArgument("the scale must not be zero", argument=name)
     if not (0.0 <= weight < math.inf):
-        raise BadArgument(f"the weight of {name} must not be below zero", argument=name)
+        raise BadArgument("the weight must not be below zero", argument=name)
     if name != FORMULA:
         return Criterion(name, value, weight, size)
     if not formula:
-        raise BadArgument(f"{name} has no expression", argument=name)
-    known = [f"SW_{n}" for n in NAMES]
-    return Criterion(name, value, weight, size, parse(formula, known, argument=name))
+        raise BadArgument("no expression is given", argument=name)
+    known = [wire_name(n) for n in NAMES]
+    return Criterion(name, value, weight, size, parse(formula, known, argument="the expression"))
 
 
 def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) -> list[Ranked]:
     """Give the nearest runs, the nearest first; runs that lack a value asked for are left out.
 
     The distance is the sum of weight * ((value - run's value) / scale) ** 2. A run whose solar
-    wind changes is as many runs as it has times.
+    wind changes is as many runs as it has times. Raises BadArgument for a formula that has no
+    value, whichever the run.
     """
     found = []
-    for run, wind in ((r, told) for r in runs for told in r.conditions):
+    pairs = [(run, wind) for run in runs for wind in run.conditions]
+    _refuse_undefined(criteria, [wind for _, wind in pairs])
+    for run, wind in pairs:
         values = known_values(wind)
         terms: dict[str, float] = {}
         for wanted in criteria:
@@ -183,16 +196,34 @@ def known_values(conditions: Conditions) -> dict[str, float]:
         "Density": conditions.density,
         "Utot": conditions.speed,
         "Temperature": conditions.temperature,
+        "Solar_F10.7": conditions.solar_flux,
         "Btot": None if field is None else math.hypot(*field),
         **dict(zip(("Bx", "By", "Bz"), components, strict=True)),
     }
     return {name: value for name, value in known.items() if value is not None}
 
 
+def _refuse_undefined(criteria: Sequence[Criterion], winds: Sequence[Conditions]) -> None:
+    """Refuse a formula that gives no number, although what it is made from is known."""
+    for wanted in criteria:
+        formula = wanted.formula
+        if formula is None:
+            continue
+        named = [_named(known_values(wind)) for wind in winds]
+        complete = [{}] if not formula.names else [n for n in named if formula.names <= set(n)]
+        if complete and not any(math.isfinite(formula(values)) for values in complete):
+            raise BadArgument("the expression has no finite value", argument=wanted.name)
+
+
+def _named(values: Mapping[str, float]) -> dict[str, float]:
+    """Give values by the names that they have in formulas."""
+    return {wire_name(name): value for name, value in values.items()}
+
+
 def _value(wanted: Criterion, values: Mapping[str, float]) -> float | None:
     if wanted.formula is None:
         return values.get(wanted.name)
-    named = {f"SW_{name}": value for name, value in values.items()}
+    named = _named(values)
     if not wanted.formula.names <= set(named):
         return None
     result = wanted.formula(named)

@@ -296,6 +296,8 @@ def _frame(header: Header, axes: tuple[int, int, int], argument: str) -> Frame |
     for index in axes:
         text = header.parameters[index].description
         stated += _words(_IN, text) + _words(_TOLD, text)
+        told = (header.parameters[index].frame or "").strip()
+        stated += [told] if _FRAME.fullmatch(told) else []
     names = list(dict.fromkeys(name.upper() for name in stated or _words(_IN, header.description)))
     for name in names:
         if not _FRAME.fullmatch(name):

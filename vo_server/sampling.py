@@ -9,13 +9,14 @@ from numpy.typing import NDArray
 from interpolation.status import Status
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownParameter, UnknownResource, WrongFrame
+from vo_server.formats.source import frame_statement, tells_place
 from vo_server.frames import transform
-from vo_server.model.parameter import Parameter
+from vo_server.model.parameter import Parameter, vector_name
 from vo_server.model.request import SampleRequest
 from vo_server.model.resource import Kind, Resource
 from vo_server.model.snapshot import parted
 from vo_server.model.space import Frame, Points
-from vo_server.model.table import Header, Table
+from vo_server.model.table import Constant, Header, Table
 from vo_server.model.time import Times, print_time
 from vo_server.model.trajectory import Trajectory
 from vo_server.ports import ErrorSource, Field, FieldSource
@@ -24,6 +25,7 @@ from vo_server.roles import times
 from vo_server.snapshots import Rows, Sampled, describe_times, open_along, snapshot_at
 
 _BLOCK = 16_384
+_AXES = ("x", "y", "z")
 
 STATUS = Parameter(
     "Status",
@@ -115,9 +117,10 @@ def fly(
     ) as opened:
         header = Header(
             (*trajectory.table.header.parameters, *_columns(request)),
-            name=resource.id.rpartition("/")[2],
+            name=table_name(resource),
             description=describe(request),
-            constants=trajectory.table.header.constants,
+            constants=constants(trajectory, resource),
+            rows=len(points),
         )
         counts = np.zeros(max(Status) + 1, int)
         for start in range(0, max(len(points), 1), _BLOCK):
@@ -164,7 +167,10 @@ def describe(request: SampleRequest) -> str:
     """Say in `Key: value` lines what was sampled and how."""
     return "\n".join(
         [
-            *describe_resource(request.resource),
+            *describe_resource(
+                request.resource, positions_frame(request.trajectory, request.resource)
+            ),
+            f"Vectors in: {request.resource.frame}",
             f"Interpolation: {request.method}",
             *describe_times(request.resource, request.in_time),
             describe_input(request.trajectory, request.resource),
@@ -174,14 +180,43 @@ def describe(request: SampleRequest) -> str:
 
 def describe_input(trajectory: Trajectory, resource: Resource) -> str:
     """Say how many positions were given, and in which frame they were taken."""
-    told = f"in {trajectory.frame}"
+    told = f"in {positions_frame(trajectory, resource)}"
     if trajectory.frame is None:
         told = f"with no frame stated, taken in {resource.frame}"
     return f"Input: {len(trajectory)} positions {told}"
 
 
-def describe_resource(resource: Resource) -> list[str]:
-    """Name an output, its run, body and frame in `Key: value` lines."""
+def positions_frame(trajectory: Trajectory, resource: Resource) -> Frame:
+    """Give the frame of the positions in a trajectory's table; none stated is the output's."""
+    frame = trajectory.shown or trajectory.frame or resource.frame
+    assert frame is not None
+    return frame
+
+
+def constants(trajectory: Trajectory, resource: Resource) -> tuple[Constant, ...]:
+    """Give what holds for the table of a trajectory, with the frame of its positions."""
+    given = trajectory.table.header.constants
+    frame = frame_statement(str(positions_frame(trajectory, resource)))
+    return (frame, *(constant for constant in given if not tells_place(constant)))
+
+
+def table_name(resource: Resource) -> str:
+    """Name the table of an output after its body and the last part of its id."""
+    last = resource.id.rpartition("/")[2]
+    return f"{resource.body.name}_{last}" if resource.body else last
+
+
+def in_run(parameter: Parameter, resource: Resource) -> Parameter:
+    """Give a sampled parameter with its frame, where it is a component of a vector."""
+    component = vector_name(parameter.name)[1] in _AXES
+    return replace(parameter, frame=str(resource.frame)) if component else parameter
+
+
+def describe_resource(resource: Resource, frame: Frame | None = None) -> list[str]:
+    """Name an output, its run and body, and the frame of positions, in `Key: value` lines.
+
+    frame: None for that of the output.
+    """
     body = resource.body
     return [
         f"SimulationModel: {resource.model}",
@@ -189,7 +224,7 @@ def describe_resource(resource: Resource) -> list[str]:
         f"NumericalOutput: {resource.id}",
         *([] if resource.time is None else [f"Time: {print_time(resource.time)}"]),
         *([f"Object: {body.name}", f"Object radius: {body.radius:.15g} m"] if body else []),
-        f"Coordinate system: {resource.frame}",
+        f"Coordinate system: {frame or resource.frame}",
     ]
 
 
@@ -213,7 +248,7 @@ def _columns(request: SampleRequest) -> tuple[Parameter, ...]:
         while published in taken:
             published += "_run"
         taken.add(published)
-        columns.append(replace(known[name], name=published))
+        columns.append(replace(in_run(known[name], request.resource), name=published))
     errors = [error_of(column) for column in columns] if request.error else []
     return (*columns, *errors, *([STATUS] if request.status else []))
 

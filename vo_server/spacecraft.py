@@ -100,18 +100,20 @@ def sampling_times(
 ) -> Times:
     """Give start, start + step, ... up to and with stop.
 
-    Raises BadArgument for an interval that is reversed or a step that is not positive; TooMuch,
-    before anything is made, for more times than the budget allows.
+    Raises BadArgument for an interval that is reversed or empty, or a step that is not positive;
+    TooMuch, before anything is made, for more times than the budget allows.
     """
-    nanoseconds, length = int(step.astype("timedelta64[ns]").astype(int)), 0
+    nanoseconds = int(step.astype("timedelta64[ns]").astype(int))
     if nanoseconds <= 0:
         raise BadArgument("Sampling must be more than zero", argument="Sampling")
-    length = int((stop - start).astype("timedelta64[ns]").astype(int))
-    if length < 0:
+    if not start < stop:
         raise BadArgument(
-            f"StartTime {print_time(start)} lies behind StopTime {print_time(stop)}",
+            f"StartTime {print_time(start)} must lie before StopTime {print_time(stop)}",
             argument="StartTime",
         )
+    # Two times may lie further apart than 64 bits count nanoseconds.
+    first, last = (int(time.astype("datetime64[ns]").astype(int)) for time in (start, stop))
+    length = last - first
     count = length // nanoseconds + 1
     budget.allow("points", count, argument="Sampling")
     return start + np.arange(count) * np.timedelta64(nanoseconds, "ns")

@@ -14,16 +14,20 @@ from vo_server.model.request import SpectraRequest, in_time
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, SpectraField
 from vo_server.sampling import (
+    constants,
     describe_input,
     describe_resource,
     in_frame,
     moments_of,
+    positions_frame,
     status_notes,
+    table_name,
 )
 from vo_server.snapshots import Rows, Sampled, describe_times, open_along
 from vo_server.units import ELEMENTARY_CHARGE
 
 _BLOCK = 4_096
+_ADJOINING = 1e-6  # relative distance of edges, written with few digits, that are one edge
 
 
 def bins(wanted: Sequence[str], count: int, *, argument: str) -> list[int]:
@@ -54,8 +58,10 @@ def fly_spectra(
     """Sample spectra along a trajectory: its own columns first, then the flux of each bin.
 
     The column ParticleFlux has one number for each chosen channel, the constants EnergyLow and
-    EnergyHigh the edges of each in eV. Raises UnknownParameter where the output has no spectra;
-    TooMuch, WrongFrame, BadArgument and what the provider raises, before the first block.
+    EnergyHigh the edges of each in eV; where channels adjoin, EnergyRange comes before them with
+    all edges in order, as FMI's service gave them. Raises UnknownParameter where the output has
+    no spectra; TooMuch, WrongFrame, BadArgument and what the provider raises, before the first
+    block.
     """
     resource, trajectory = request.resource, request.trajectory
     budget.allow("points", len(trajectory), argument=argument)
@@ -102,25 +108,30 @@ def _header(request: SpectraRequest, energies: NDArray[np.float64]) -> Header:
     )
     edges = energies / ELEMENTARY_CHARGE
     lines = [
-        *describe_resource(resource),
+        *describe_resource(resource, positions_frame(trajectory, resource)),
         f"Interpolation: {request.method}",
         *describe_times(resource, in_time(request.method)),
         describe_input(trajectory, resource),
     ]
     return Header(
         (*trajectory.table.header.parameters, flux),
-        name=resource.id.rpartition("/")[2],
+        name=table_name(resource),
         description="\n".join(lines),
-        constants=(
-            *trajectory.table.header.constants,
-            _edges("EnergyLow", edges[:, 0]),
-            _edges("EnergyHigh", edges[:, 1]),
-        ),
+        constants=(*_channels(edges), *constants(trajectory, resource)),
+        rows=len(trajectory),
     )
 
 
-def _edges(name: str, energies: NDArray[np.float64]) -> Constant:
-    parameter = Parameter(
-        name, unit="eV", ucd="phys.energy", description="edge of each channel", shape=energies.shape
-    )
+def _channels(edges: NDArray[np.float64]) -> Iterator[Constant]:
+    """Give the edges (n, 2) of channels in eV; as one row of n + 1 too where they adjoin."""
+    low, high = edges.T
+    if np.allclose(high[:-1], low[1:], rtol=_ADJOINING, atol=0.0):
+        yield _edges("EnergyRange", np.append(low, high[-1]), "instr.param")
+    yield _edges("EnergyLow", low, "phys.energy")
+    yield _edges("EnergyHigh", high, "phys.energy")
+
+
+def _edges(name: str, energies: NDArray[np.float64], ucd: str) -> Constant:
+    told = "edges of the channels" if name == "EnergyRange" else "edge of each channel"
+    parameter = Parameter(name, unit="eV", ucd=ucd, description=told, shape=energies.shape)
     return Constant(parameter, tuple(repr(float(energy)) for energy in energies))

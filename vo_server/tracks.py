@@ -1,7 +1,7 @@
 """Tracks: charged particles followed through the fields of an output, as table blocks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from interpolation.ends import EndReason
 from interpolation.particles import Forces, Particles, PushLimits, Tracks, push
 from vo_server.budget import Budget
 from vo_server.errors import BadArgument, UnknownParameter, WrongFrame
+from vo_server.formats.source import frame_statement
 from vo_server.frames import transform
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import Method, TrackRequest
@@ -17,7 +18,7 @@ from vo_server.model.resource import Resource
 from vo_server.model.space import Points
 from vo_server.model.table import Constant, Header, Table
 from vo_server.ports import Field, FieldSource, VectorField
-from vo_server.sampling import describe_input, describe_resource
+from vo_server.sampling import describe_input, describe_resource, table_name
 from vo_server.snapshots import refuse_changing
 
 _BLOCK = 16_384
@@ -97,9 +98,9 @@ def track(
             side: _pushed(request, forces, steps * side, domain, budget, argument)
             for side in _SIDES[request.direction]
         }
-    header = _header(request, steps, wanted, sides)
-    notes = _notes(sides)
     total = sum(len(tracks.times) for tracks in sides.values())
+    header = replace(_header(request, steps, wanted, sides), rows=total)
+    notes = _notes(sides)
     done = 0
     for tracks in sides.values():
         numbers = np.repeat(np.arange(1, len(starts) + 1), np.diff(tracks.offsets))
@@ -212,9 +213,9 @@ def _header(
     ]
     return Header(
         _COLUMNS,
-        name=f"{request.resource.id.rpartition('/')[2]} particles",
+        name=f"{table_name(request.resource)} particles",
         description="\n".join(lines),
-        constants=(step, *told),
+        constants=(frame_statement(str(request.resource.frame)), step, *told),
     )
 
 

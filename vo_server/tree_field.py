@@ -6,15 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from interpolation.blocks import CellTree, sample_tree
+from interpolation.blocks import METHODS, CellTree, sample_tree
 from vo_server.block_cache import BlockCache
 from vo_server.errors import BadArgument
 from vo_server.field import Variable, in_si, obstacle
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
-
-_METHODS = ("linear", "nearest", "nearest-cell")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +90,9 @@ class TreeField:
 
         Raises BadArgument for a method that needs a plain grid.
         """
-        if method not in _METHODS:
+        if method not in METHODS:
             raise BadArgument(
-                f"a refined grid has no {method} interpolation; it has {', '.join(_METHODS)}"
+                f"a refined grid has no {method} interpolation; it has {', '.join(METHODS)}"
             )
         chosen = [self.variables[name] for name in names]
         cells = [variable.load().reshape(-1) for variable in chosen]

@@ -31,6 +31,7 @@ _SPELLINGS = {
     "qe": f"{ELEMENTARY_CHARGE!r} C",
     "|e|": f"{ELEMENTARY_CHARGE!r} C",
     "mi": "1609.344 m",
+    "sfu": "1e-22 W.m-2.Hz-1",  # solar flux unit
     "/cc": "cm-3",
     "#/cc": "cm-3",
     "1/cc": "cm-3",

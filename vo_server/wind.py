@@ -11,7 +11,7 @@ from vo_server.errors import BadArgument, BadTable, WrongFrame, excerpt
 from vo_server.misfit import deviation
 from vo_server.model.space import Frame
 from vo_server.model.table import Table, concatenate
-from vo_server.model.time import Times
+from vo_server.model.time import TimeInterval, Times
 from vo_server.ranking import NAMES, Criterion, Nearest, criterion, rank_runs
 from vo_server.registry import Registry
 from vo_server.roles import stated_frame, times
@@ -19,7 +19,7 @@ from vo_server.units import factor, to_si
 
 Floats = NDArray[np.float64]
 
-_UNITS = {"Density": "1/m3", "Utot": "m/s", "Temperature": "K"}
+_UNITS = {"Density": "1/m3", "Utot": "m/s", "Temperature": "K", "Solar_F10.7": "W.m-2.Hz-1"}
 _FIELD = "T"
 _COMPONENTS = ("Bx", "By", "Bz")
 # Names of the quantities whose length a total is, where no column tells it.
@@ -121,6 +121,8 @@ def _inside(
 ) -> NDArray[np.bool_]:
     """Tell which rows lie in the interval."""
     start, stop = span
+    if start is not None and stop is not None:
+        TimeInterval(start, stop)  # refuses one that is reversed or empty
     inside = np.ones(len(table), bool)
     if start is None and stop is None:
         return inside

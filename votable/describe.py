@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from votable.markup import Markup
 from votable.words import Group, Serialisation, TimeSys, Version, Words
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_OWN = re.compile(r"(?:param|frame|time|note|info)\d+|group\d+param\d+|table")
+_NUMBERED = re.compile(r"col\d+_*")
 _UCD = re.compile(r"[A-Za-z0-9_.:;\-]*")  # what the schemas allow
 _CARTESIAN = "pos.cartesian."
 
@@ -118,29 +120,56 @@ def _completed(header: Header, version: Version, words: Words) -> Words:
     frames = tuple(c for c in header.constants if c.parameter.ucd == "pos.frame")
     if frames and positions:
         groups.insert(0, Group("position", positions, frames, ucd="pos"))
+    for frame, names in _elsewhere(header, positions).items():
+        statement = Constant(Parameter("frame", TEXT, ucd="pos.frame"), frame)
+        groups.append(Group("vectors", tuple(names), (statement,), ucd="phys"))
     told = {name for time in times for name in time.columns}
     calendar = [p.name for p in header.parameters if p.dtype.kind == "M" and p.name not in told]
     if calendar and version.timesys:
         times.append(TimeSys(columns=tuple(calendar)))
-    return Words(words.infos, words.frames, tuple(times), tuple(groups), words.links)
+    return replace(words, times=tuple(times), groups=tuple(groups))
+
+
+def _elsewhere(header: Header, positions: Sequence[str]) -> dict[str, list[str]]:
+    """Give the columns other than positions that tell their frame, by the frame."""
+    found: dict[str, list[str]] = {}
+    for parameter in header.parameters:
+        if parameter.frame and parameter.name not in positions:
+            found.setdefault(parameter.frame, []).append(parameter.name)
+    return found
 
 
 def _identities(header: Header, referred: set[str]) -> tuple[str | None, ...]:
-    """Give IDs. astropy calls a column by its ID, so a good name stands alone or is the ID too."""
+    """Give IDs: those wanted, as far as each is a name of its own, else as few as will do.
+
+    astropy calls a column by its ID, so a good name stands alone or is the ID too.
+    """
     names = [parameter.name for parameter in header.parameters]
+    told = [parameter.id for parameter in header.parameters]
+    wanted = {id for id in told if id and is_id(id) and told.count(id) == 1 and not _taken(id)}
     found: list[str | None] = []
-    for number, name in enumerate(names, 1):
-        plain = _PLAIN.fullmatch(name) and names.count(name) == 1
-        if not plain:
-            found.append(f"col{number}")
+    for number, (name, own) in enumerate(zip(names, told, strict=True), 1):
+        if own in wanted:
+            found.append(own)
+        elif is_id(name) and names.count(name) == 1 and name not in wanted:
+            free = not _taken(name) and not _NUMBERED.fullmatch(name)
+            found.append(name if name in referred and free else None)
         else:
-            found.append(name if name in referred and not _taken(name, names) else None)
+            spare = f"col{number}"
+            while spare in wanted:
+                spare += "_"
+            found.append(spare)
     return tuple(found)
 
 
-def _taken(name: str, names: Sequence[str]) -> bool:
-    """Tell whether an ID is one of those that the writer gives itself."""
-    return re.fullmatch(r"(?:col|param|frame|time|note)\d+|table", name) is not None
+def is_id(text: str) -> bool:
+    """Tell whether a text can be an ID."""
+    return _PLAIN.fullmatch(text) is not None
+
+
+def _taken(name: str) -> bool:
+    """Tell whether an ID is one of those that other elements have here."""
+    return _OWN.fullmatch(name) is not None
 
 
 def _group(xml: Markup, group: Group, plan: Layout, number: int) -> None:
@@ -164,7 +193,9 @@ def _param(xml: Markup, constant: Constant, identity: str) -> None:
     size = "*" if kind in ("char", "unicodeChar") else ""
     if isinstance(constant.value, tuple) and not size:
         size = str(len(constant.value))
-    xml.begin("PARAM", ID=identity, **_words(constant.parameter, kind, size), value=value)
+    # FMI's client looks for a parameter by the attribute that comes first.
+    words = _words(constant.parameter, kind, size)
+    xml.begin("PARAM", name=words.pop("name"), ID=identity, **words, value=value)
     xml.text("DESCRIPTION", constant.parameter.description)
     xml.end("PARAM")
 

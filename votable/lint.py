@@ -21,6 +21,7 @@ from vo_server.check import Finding
 from vo_server.errors import BadArgument, BadTable, TooMuch
 from vo_server.formats.source import whole
 from vo_server.model.table import Table
+from vo_server.namespaces import check_namespace
 from votable.read import read_all
 from votable.rules import RULES, tag
 
@@ -59,6 +60,9 @@ def lint(document: bytes, budget: Budget) -> Iterator[Finding]:
         return
     try:
         root = _tree(document)
+    except BadArgument as err:
+        yield Finding("namespace", err.message, 1)
+        return
     except etree.XMLSyntaxError as err:
         if not refused:
             yield Finding("xml", str(err)[:200], err.lineno)
@@ -75,12 +79,18 @@ def lint(document: bytes, budget: Budget) -> Iterator[Finding]:
 
 
 def _tree(document: bytes) -> Element:
-    """Parse a document without its rows but the last, which the reader has looked at already."""
+    """Parse a document without its rows but the last, which the reader has looked at already.
+
+    Raises BadArgument for a namespace without end.
+    """
     events: Any = etree.iterparse(
-        BytesIO(document), events=("end",), tag="{*}TR", resolve_entities=False, no_network=True,
-        load_dtd=False, huge_tree=True,
+        BytesIO(document), events=("end", "start-ns"), tag="{*}TR", resolve_entities=False,
+        no_network=True, load_dtd=False, huge_tree=True,
     )  # fmt: skip
-    for _, row in events:
+    for event, row in events:
+        if event == "start-ns":
+            check_namespace(row[1])
+            continue
         while row.getprevious() is not None:
             del row.getparent()[0]
     root: Element = events.root

@@ -1,12 +1,13 @@
 """What stands around the rows of a VOTable: TABLE, FIELD, PARAM, INFO, COOSYS."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vo_server.errors import BadTable, excerpt
 from vo_server.formats.source import (
     MAX_COLUMNS,
     frame_statement,
     tells_frame,
+    tells_place,
     timeorigin_statement,
     timescale_statement,
 )
@@ -33,6 +34,15 @@ class _Column:
 
 
 @dataclass(slots=True)
+class _Group:
+    """A GROUP while its content is read; frame: what it tells of the FIELDs that it refers to."""
+
+    ucd: str
+    references: list[str] = field(default_factory=list)
+    frame: Constant | None = None
+
+
+@dataclass(slots=True)
 class _Table:
     """A TABLE while it is read."""
 
@@ -40,6 +50,7 @@ class _Table:
     description: str = ""
     columns: list[_Column] = field(default_factory=list)
     constants: list[Constant] = field(default_factory=list)
+    groups: list[_Group] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
 
 
@@ -54,11 +65,18 @@ class Metadata:
         self._times: dict[str, Attributes] = {}
         self._table: _Table | None = None
         self._column: _Column | None = None
+        self._groups: list[_Group] = []  # that are open
 
     def start(self, name: str, attributes: Attributes, parent: str) -> None:
         """Take a start tag."""
         if name == "TABLE":
             self._table = _Table(attributes.get("name", ""))
+            self._groups = []
+        elif name == "GROUP" and self._table is not None:
+            self._groups.append(_Group(attributes.get("ucd", "")))
+            self._table.groups.append(self._groups[-1])
+        elif name == "FIELDref" and self._groups:
+            self._groups[-1].references.append(attributes.get("ref", ""))
         elif name == "COOSYS":
             self._systems[attributes.get("ID", "")] = attributes.get("system", "")
         elif name == "TIMESYS":
@@ -86,6 +104,8 @@ class Metadata:
             self._column = None
             if table is not None and column is not None:
                 self._param(table, column)
+        elif name == "GROUP" and self._groups:
+            self._groups.pop()
         elif name == "TABLE" and table is not None:
             if self.header is None and table.columns:
                 self.declare(gaps=False)
@@ -110,13 +130,32 @@ class Metadata:
             )
             for number, column in enumerate(table.columns, 1)
         ]
+        places = self._grouped(table)
         self.header = Header(
             tuple(field.parameter for field in self.fields),
             table.name,
             table.description,
-            (*self._frames(table), *self._clocks(table), *table.constants),
+            (*self._frames(table), *places, *self._clocks(table), *table.constants),
         )
         self.notes = table.notes
+
+    def _grouped(self, table: _Table) -> list[Constant]:
+        """Give the frames that groups tell of positions; those of other columns go to these."""
+        places = []
+        for group in table.groups:
+            if group.frame is None:
+                continue
+            told = str(group.frame.value).strip()
+            referred = [
+                i for i, c in enumerate(table.columns) if c.attributes.get("ID") in group.references
+            ]
+            if referred and not _of_positions(group.ucd):
+                for i in referred:
+                    parameter = replace(self.fields[i].parameter, frame=told)
+                    self.fields[i] = replace(self.fields[i], parameter=parameter)
+            else:
+                places.append(group.frame)
+        return places
 
     def _frames(self, table: _Table) -> list[Constant]:
         """Give the coordinate systems that the table's FIELDs refer to, each once.
@@ -153,7 +192,10 @@ class Metadata:
         parameter, told = constant.parameter, str(constant.value).strip()
         if told and tells_frame(parameter.name) and parameter.ucd is None:
             constant = frame_statement(told)
-        table.constants.append(constant)
+        if self._groups and told and tells_place(constant):
+            self._groups[-1].frame = constant
+        else:
+            table.constants.append(constant)
 
     def _info(self, attributes: Attributes, parent: str) -> None:
         name, value = attributes.get("name", ""), attributes.get("value", "")
@@ -161,3 +203,8 @@ class Metadata:
             raise BadTable("this VOTable reports the error of a service (QUERY_STATUS ERROR)")
         if parent == "TABLE" and self._table is not None:
             self._table.notes.append((name, value))
+
+
+def _of_positions(ucd: str) -> bool:
+    """Tell whether a UCD is one of positions, or says nothing."""
+    return ucd.strip().lower().partition(".")[0] in ("", "pos")

@@ -103,13 +103,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What a document says beside its header."""
+    """What a document says beside its header; name: of its RESOURCE."""
 
     infos: tuple[tuple[str, str], ...] = ()
     frames: tuple[CooSys, ...] = ()
     times: tuple[TimeSys, ...] = ()
     groups: tuple[Group, ...] = ()
     links: tuple[Link, ...] = field(default=())
+    name: str | None = None
 
 
 def check(version: str, serialisation: str, words: Words) -> Version:

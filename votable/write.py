@@ -29,7 +29,7 @@ def write(
     logicals and texts that are None, and NaT; a float NaN stays NaN. A shape with -1 is of arrays
     whose length differs, each cell an array. A UCD with letters that the schema does not allow is
     left out. Raises ValueError naming what the version has not, for a type that VOTable has no
-    datatype for, or a stream without a block.
+    datatype for, a stream without a block, or one that has not `Header.rows` rows.
     """
     check(version, serialisation, words)
     return gathered(_document(tables, version, serialisation, words))
@@ -46,18 +46,25 @@ def _document(
     plan = layout(first.header, known, serialisation, words)
     xml = Markup()
     xml.begin("VOTABLE", version=version, xmlns=known.namespace)
-    xml.begin("RESOURCE", type="results")
+    xml.begin("RESOURCE", name=words.name, type="results")
     xml.element("INFO", name="QUERY_STATUS", value="OK")
     for number, (name, value) in enumerate(words.infos, 1):
         xml.element("INFO", ID=f"info{number}", name=name, value=value)
     systems(xml, plan.words)
-    xml.begin("TABLE", ID="table", name=first.header.name or None)
+    rows = first.header.rows
+    xml.begin(
+        "TABLE",
+        ID="table",
+        name=first.header.name or None,
+        nrows=None if rows is None else str(rows),
+    )
     describe(xml, plan)
     xml.begin("DATA")
     yield '<?xml version="1.0" encoding="UTF-8"?>\n' + xml.take()
     notes: list[tuple[str, str]] = []
-    rows = _tabledata if serialisation == "tabledata" else _binary
-    yield from rows(_noted(chain((first,), blocks), notes), plan, serialisation.upper())
+    written = _tabledata if serialisation == "tabledata" else _binary
+    known_rows = _counted(_noted(chain((first,), blocks), notes), rows)
+    yield from written(known_rows, plan, serialisation.upper())
     xml.end("DATA")
     for number, (name, value) in enumerate(notes, 1):
         xml.element("INFO", ID=f"note{number}", name=name, value=value)
@@ -70,6 +77,16 @@ def _noted(tables: Iterable[Table], notes: list[tuple[str, str]]) -> Iterator[Ta
     for table in tables:
         notes += table.notes
         yield table
+
+
+def _counted(tables: Iterable[Table], rows: int | None) -> Iterator[Table]:
+    """Pass blocks on; raises ValueError where they are not as many rows as was said."""
+    count = 0
+    for table in tables:
+        count += len(table)
+        yield table
+    if rows is not None and count != rows:
+        raise ValueError(f"a table of {rows} rows has {count}")
 
 
 def _tabledata(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str]:

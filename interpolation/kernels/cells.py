@@ -71,6 +71,16 @@ def find(
     memory: see `find_memory`; runs: see `runs_room`; inside, bad: a value for each of them, as in
     `interpolation.locate.Plan`. Points outside the domain have cell and fraction 0.
     """
+    outside = enter(points, start, size, grid, runs, inside, bad)
+    return follow(size, grid, memory, runs), outside
+
+
+@called
+def enter(points: Any, start: int, size: int, grid: Any, runs: Any, inside: Any, bad: Any) -> int:
+    """Give the places of points in the domain, and judge them; gives how many lie outside.
+
+    The arguments are those of `find`. Points outside are put at the domain's lowest corner.
+    """
     nodes, counts, periodic = grid[0], grid[1], grid[5]
     place = runs[2]
     lowest = (load(nodes[0], 0, 0.0), load(nodes[1], 0, 0.0), load(nodes[2], 0, 0.0))
@@ -102,16 +112,47 @@ def find(
         bad[k] = not (np.isfinite(x) and np.isfinite(y) and np.isfinite(z))
         if not inside[k]:
             place[0, k], place[1, k], place[2, k] = lowest
+    return outside
+
+
+@called
+def scattered(size: int, grid: Any, runs: Any) -> bool:
+    """Say whether points that have entered lie anywhere, by how many cells the first cross."""
+    place = runs[2]
     few = min(size, _LOOK)
     crossed = 0.0
     for axis in range(3):
         way = 0.0
         for k in range(1, few):
             way += abs(place[axis, k] - place[axis, k - 1])
-        crossed += way / (highest[axis] - lowest[axis]) * np.float64(counts[axis] - 1)
-    if crossed * SCATTERED > few:
-        return _each(size, grid, runs), outside
-    return _follow(size, grid, memory, runs), outside
+        nodes, last = grid[0][axis], grid[1][axis] - 1
+        crossed += way / (load(nodes, last, 0.0) - load(nodes, 0, 0.0)) * np.float64(last)
+    return crossed * SCATTERED > few
+
+
+@called
+def follow(size: int, grid: Any, memory: Any, runs: Any) -> int:
+    """Find the runs of points that have entered; gives how many there are."""
+    if scattered(size, grid, runs):
+        return _each(size, grid, runs)
+    return _path(size, grid, memory, runs)
+
+
+@inlined
+def seek(point: Any, grid: Any) -> Any:
+    """Find the cell of one point in the domain, and how far along its cell it is."""
+    nodes, counts, buckets, sizes, scale, _, _ = grid
+    x, y, z = point
+    i = np.int64(cell(x, nodes[0], counts[0], buckets[0], sizes[0], scale[0]))
+    j = np.int64(cell(y, nodes[1], counts[1], buckets[1], sizes[1], scale[1]))
+    m = np.int64(cell(z, nodes[2], counts[2], buckets[2], sizes[2], scale[2]))
+    low = (load(nodes[0], i, 0.0), load(nodes[1], j, 0.0), load(nodes[2], m, 0.0))
+    along = (
+        (x - low[0]) / (load(nodes[0], i + 1, 0.0) - low[0]),
+        (y - low[1]) / (load(nodes[1], j + 1, 0.0) - low[1]),
+        (z - low[2]) / (load(nodes[2], m + 1, 0.0) - low[2]),
+    )
+    return (i, j, m), along
 
 
 @called
@@ -132,7 +173,7 @@ def _each(size: int, grid: Any, runs: Any) -> int:
 
 
 @called
-def _follow(size: int, grid: Any, memory: Any, runs: Any) -> int:
+def _path(size: int, grid: Any, memory: Any, runs: Any) -> int:
     """Find runs of points in one cell, beginning with the cell of the last point before."""
     nodes, counts, buckets, sizes, scale, _, _ = grid
     begins, cells, place, low, span = runs

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
+from interpolation import nulls
 from interpolation.ends import EndReason
 from interpolation.kernels.cells import cell, wrapped
 from interpolation.kernels.compile import GRID, array, called, inlined, kernel, load
@@ -30,6 +31,9 @@ LEFT_DOMAIN, LEFT_REGION = int(EndReason.LEFT_DOMAIN), int(EndReason.LEFT_REGION
 REACHED_BODY, NULL_FIELD = int(EndReason.REACHED_BODY), int(EndReason.NULL_FIELD)
 MASKED, BAD_SEED = int(EndReason.MASKED), int(EndReason.BAD_SEED)
 CLOSED_LOOP = int(EndReason.CLOSED_LOOP)
+
+_TRIES, _DAMPING, _REACH = nulls.TRIES, nulls.DAMPING, nulls.REACH
+_CLOSE, _LEFT, _AWAY = nulls.NEAR, nulls.LEFT, nulls.AWAY
 
 _F8 = types.float64
 _I8 = types.int64
@@ -111,6 +115,30 @@ def beyond(point: Any, walls: Any) -> int:
     return GOING if _in_box(point, region) else LEFT_REGION
 
 
+@inlined
+def _to_sphere(point: Any, way: Any, sphere: Any) -> float:
+    """Give how far a sphere is ahead, in lengths of the way; infinite where it is not."""
+    x, y, z = point[0] - sphere[0], point[1] - sphere[1], point[2] - sphere[2]
+    approach = x * way[0] + y * way[1] + z * way[2]
+    if sphere[3] > 0.0 and approach < 0.0:
+        square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
+        beside = x * x + y * y + z * z - sphere[3] * sphere[3]
+        root = approach * approach - square * beside
+        if root >= 0.0:
+            return (-approach - np.sqrt(root)) / square
+    return np.inf
+
+
+@inlined
+def met(point: Any, end: Any, walls: Any) -> int:
+    """Say which wall a straight step meets; see `interpolation.walls.Walls.met`."""
+    wall = beyond(end, walls)
+    way = (end[0] - point[0], end[1] - point[1], end[2] - point[2])
+    if wall == GOING and _to_sphere(point, way, walls[2]) < 1.0:
+        return REACHED_BODY
+    return wall
+
+
 @called
 def distance(point: Any, way: Any, walls: Any) -> float:
     """Give how far the first wall is ahead; see `interpolation.walls.Walls.distance`."""
@@ -123,16 +151,9 @@ def distance(point: Any, way: Any, walls: Any) -> float:
                 ahead = (wall - point[axis]) / way[axis]
                 if ahead < nearest:
                     nearest = ahead
-    if sphere[3] > 0.0:
-        x, y, z = point[0] - sphere[0], point[1] - sphere[1], point[2] - sphere[2]
-        approach = x * way[0] + y * way[1] + z * way[2]
-        square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
-        beside = x * x + y * y + z * z - sphere[3] * sphere[3]
-        root = approach * approach - square * beside
-        if approach < 0.0 and root >= 0.0:
-            ahead = (-approach - np.sqrt(root)) / square
-            if ahead < nearest:
-                nearest = ahead
+    ahead = _to_sphere(point, way, sphere)
+    if ahead < nearest:
+        nearest = ahead
     return max(nearest, 0.0)
 
 
@@ -164,62 +185,75 @@ def _shifted(point: Any, reach: float, way: Any) -> Any:
     return point[0] + reach * way[0], point[1] + reach * way[1], point[2] + reach * way[2]
 
 
+@inlined
+def _dot(a: Any, b: Any) -> float:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
 @called
 def _rk4(point: Any, length: float, field: Any, walls: Any) -> Any:
-    """Give where a step by the classical method ends, and why it is not to be taken."""
+    """Give where a step by the classical method ends, what forbids it, whether it turns."""
     a, stop = _slope(point, field, walls)
     if stop != GOING:
-        return point, stop
+        return point, stop, False
     at = _shifted(point, 0.5 * length, a)
     b, stop = _slope(at, field, walls)
     if stop != GOING:
-        return point, stop
+        return point, stop, False
     at = _shifted(point, 0.5 * length, b)
     c, stop = _slope(at, field, walls)
     if stop != GOING:
-        return point, stop
+        return point, stop, False
     at = _shifted(point, 1.0 * length, c)
     d, stop = _slope(at, field, walls)
     if stop != GOING:
-        return point, stop
+        return point, stop, False
     total = (
         0.0 + a[0] + 2.0 * b[0] + 2.0 * c[0] + d[0],
         0.0 + a[1] + 2.0 * b[1] + 2.0 * c[1] + d[1],
         0.0 + a[2] + 2.0 * b[2] + 2.0 * c[2] + d[2],
     )
     end = _shifted(point, length / 6.0, total)
-    return end, beyond(end, walls)
+    turned = (_dot(a, b) < 0.0) | (_dot(a, c) < 0.0) | (_dot(a, d) < 0.0)
+    return end, met(point, end, walls), turned
 
 
 @called
 def _dormand_prince(point: Any, length: float, field: Any, walls: Any) -> Any:
-    """Give where a step by the method of Dormand and Prince ends, its error, what forbids it."""
+    """Try a step by the method of Dormand and Prince.
+
+    Gives where it ends, its error, what forbids it, and whether it turns back.
+    """
     f = DORMAND_PRINCE
     a, stop = _slope(point, field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     b, stop = _slope(_ahead(point, length, f[0], (a,)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     c, stop = _slope(_ahead(point, length, f[1], (a, b)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     d, stop = _slope(_ahead(point, length, f[2], (a, b, c)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     e, stop = _slope(_ahead(point, length, f[3], (a, b, c, d)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     g, stop = _slope(_ahead(point, length, f[4], (a, b, c, d, e)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     end = _ahead(point, length, f[5], (a, b, c, d, e, g))
     h, stop = _slope(end, field, walls)
     if stop != GOING:
-        return point, 0.0, stop
+        return point, 0.0, stop, False
     x, y, z = _combined(DIFFERENCE, (a, b, c, d, e, g, h))
     error = max(abs(length * x), abs(length * y), abs(length * z))
-    return end, error, beyond(end, walls)
+    turned = (
+        (_dot(a, b) < 0.0) | (_dot(a, c) < 0.0) | (_dot(a, d) < 0.0)
+        | (_dot(a, e) < 0.0) | (_dot(a, g) < 0.0) | (_dot(a, h) < 0.0)
+    )  # fmt: skip
+    return end, error, met(point, end, walls), turned
 
 
 @inlined
@@ -235,6 +269,77 @@ def _combined(factors: Any, slopes: Any) -> Any:
         y += factors[i] * slopes[i][1]
         z += factors[i] * slopes[i][2]
     return x, y, z
+
+
+@inlined
+def _vector(point: Any, field: Any, size: float) -> Any:
+    """Give the vector at a point in parts of a size; NaN where there is none."""
+    addresses, like, line, _, grid, sphere = field
+    places, weights, within = stencil(point, grid, sphere, line)
+    if not within:
+        return np.nan, np.nan, np.nan
+    return (
+        mixed(addresses[0], like, places, weights) / size,
+        mixed(addresses[1], like, places, weights) / size,
+        mixed(addresses[2], like, places, weights) / size,
+    )
+
+
+@inlined
+def _largest(vector: Any) -> float:
+    """Give the largest component; NaN where one is NaN."""
+    x, y, z = abs(vector[0]), abs(vector[1]), abs(vector[2])
+    return max(x, y, z) if x == x and y == y and z == z else np.nan
+
+
+@called
+def _null(place: Any, length: float, step: float, field: Any) -> Any:
+    """Look for a null of the vector; see `interpolation.nulls.find`."""
+    size = _largest(_vector(place, field, 1.0))
+    at = place
+    if not (np.isfinite(size) and size > 0.0):
+        return at, False
+    for _ in range(_TRIES):
+        way = _to_null(at, size, _REACH * step, field)
+        at = (at[0] - way[0], at[1] - way[1], at[2] - way[2])
+        x, y, z = at[0] - place[0], at[1] - place[1], at[2] - place[2]
+        reach = _AWAY * length
+        if not x * x + y * y + z * z <= reach * reach:
+            return at, False
+        if _largest(way) <= _CLOSE * step:
+            return at, _largest(_vector(at, field, 1.0)) <= _LEFT * size
+    return at, False
+
+
+@called
+def _to_null(at: Any, size: float, reach: float, field: Any) -> Any:
+    """Give the way from the null by the vector's slopes; see `interpolation.nulls`."""
+    here = _vector(at, field, size)
+    i = _slopes(at, (reach, 0.0, 0.0), size, reach, field)
+    j = _slopes(at, (0.0, reach, 0.0), size, reach, field)
+    k = _slopes(at, (0.0, 0.0, reach), size, reach, field)
+    a, b, c = _dot(i, here), _dot(j, here), _dot(k, here)
+    xx, yy, zz = _dot(i, i), _dot(j, j), _dot(k, k)
+    xy, xz, yz = _dot(i, j), _dot(i, k), _dot(j, k)
+    damping = _DAMPING * (xx + yy + zz)
+    xx, yy, zz = xx + damping, yy + damping, zz + damping
+    p, q, r = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
+    s, t, u = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
+    whole = 1.0 / (xx * p + xy * q + xz * r)
+    return (
+        (p * a + q * b + r * c) * whole,
+        (q * a + s * b + t * c) * whole,
+        (r * a + t * b + u * c) * whole,
+    )
+
+
+@inlined
+def _slopes(at: Any, by: Any, size: float, reach: float, field: Any) -> Any:
+    """Give how the vector changes along an axis."""
+    high = _vector((at[0] + by[0], at[1] + by[1], at[2] + by[2]), field, size)
+    low = _vector((at[0] - by[0], at[1] - by[1], at[2] - by[2]), field, size)
+    twice = 2.0 * reach
+    return (high[0] - low[0]) / twice, (high[1] - low[1]) / twice, (high[2] - low[2]) / twice
 
 
 @called
@@ -254,7 +359,7 @@ def _land(
             break
         landed = False
         for tried in PARTS:
-            end, stop = _rk4(point, tried * reach, field, walls)
+            end, stop, _ = _rk4(point, tried * reach, field, walls)
             if stop == GOING:
                 point, moved, landed = end, True, True
                 break
@@ -343,9 +448,9 @@ def trace(
             patience -= 1
             error = 0.0
             if tolerance == 0.0:
-                end, stop = _rk4(point, length, field, walls)
+                end, stop, turned = _rk4(point, length, field, walls)
             else:
-                end, error, stop = _dormand_prince(point, length, field, walls)
+                end, error, stop, turned = _dormand_prince(point, length, field, walls)
                 error /= tolerance
             clear = stop == GOING
             used = length
@@ -357,25 +462,30 @@ def trace(
                 elif length > HALVED_TO * step:
                     length *= 0.5
                     over = False
-            if clear and (error <= 1.0 or used <= SHORTEST * step):
-                taken += 1
+            ended = False
+            good = clear and (error <= 1.0 or used <= SHORTEST * step)
+            if good:
                 before, after = _along(point, seed, way), _along(end, seed, way)
                 if closure > 0.0 and before < 0.0 and after >= 0.0:
-                    back, halt = _rk4(
-                        point,
-                        before / (before - after) * used,
-                        field,
-                        walls,
-                    )
+                    part = before / (before - after) * used
+                    back, halt, _ = _rk4(point, part, field, walls)
                     x, y, z = back[0] - seed[0], back[1] - seed[1], back[2] - seed[2]
-                    reach = closure * step
+                    reach = closure * used
+                    if tolerance > 0.0:
+                        reach = min(reach, (taken + 1) * tolerance)
                     if halt == GOING and x * x + y * y + z * z <= reach * reach:
-                        end, stop, over = back, CLOSED_LOOP, True
+                        end, stop, ended = back, CLOSED_LOOP, True
+            if (good and turned and not ended) or stop == NULL_FIELD:
+                null, found = _null(point, used, step, field)
+                if found and met(point, null, walls) == GOING:
+                    end, stop, ended = null, NULL_FIELD, True
+            if good or ended:
+                taken += 1
                 point = end
                 room[filled, 0], room[filled, 1], room[filled, 2] = point
                 filled += 1
                 counts[number] += 1
-                over |= taken == max_steps
+                over = ended or taken == max_steps
             elif over and stop in (LEFT_DOMAIN, LEFT_REGION, REACHED_BODY):
                 point, moved = _land(point, length, step, field, walls)
                 if moved:

@@ -15,6 +15,7 @@ from interpolation.kernels.lines import (
     WALLS,
     beyond,
     distance,
+    met,
     mixed,
     stencil,
 )
@@ -94,8 +95,8 @@ def _step(
         place[0] + velocity[0] * half, place[1] + velocity[1] * half, place[2] + velocity[2] * half
     )  # fmt: skip
     magnetic, electric, known = _forces(middle, fields)
-    if not known:
-        wall = beyond(middle, walls)
+    wall = met(place, middle, walls)
+    if wall != GOING or not known:
         return place, momentum, 0.0, MASKED if wall == GOING else wall
     pull = charge / mass * half
     kick = _times(pull, electric)
@@ -116,7 +117,7 @@ def _step(
         (end[0] - place[0]) * electric[0] + (end[1] - place[1]) * electric[1]
         + (end[2] - place[2]) * electric[2]
     )  # fmt: skip
-    return end, ended, work, beyond(end, walls)
+    return end, ended, work, met(middle, end, walls)
 
 
 @called

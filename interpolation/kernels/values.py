@@ -12,9 +12,12 @@ from interpolation.kernels.cells import (
     I8,
     SCATTERED,
     divide,
-    find,
+    enter,
     find_memory,
+    follow,
     runs_room,
+    scattered,
+    seek,
 )
 from interpolation.kernels.compile import (
     GRID,
@@ -39,14 +42,17 @@ BAD_INPUT = int(Status.BAD_INPUT)
 
 
 @called
-def _runs(index: Any, start: int, size: int, runs: Any) -> int:
-    """Find the runs of points start:start + size of a plan; gives how many there are."""
+def _runs(index: Any, start: int, size: int, each: bool, runs: Any) -> int:
+    """Find the runs of points start:start + size of a plan; gives how many there are.
+
+    each: whether every point is to be a run by itself.
+    """
     begins, cells = runs[0], runs[1]
     count = 0
     i = j = m = np.int64(-1)
     for k in range(size):
         at = start + k
-        if i != index[0, at] or j != index[1, at] or m != index[2, at]:
+        if each or i != index[0, at] or j != index[1, at] or m != index[2, at]:
             i, j, m = index[0, at], index[1, at], index[2, at]
             cells[0, count], cells[1, count], cells[2, count] = i, j, m
             begins[count] = k
@@ -66,20 +72,29 @@ def _places(fraction: Any, start: int, size: int, runs: Any, count: int) -> None
             low[axis, run], span[axis, run] = 0.0, 1.0
 
 
+@inlined
+def _cube(cell: Any, line: Any, wraps: Any) -> Any:
+    """Give the places of the eight corners of a cell on the line of nodes."""
+    origin, _, sx, sy, sz = line
+    i, j, m = cell
+    dx = sx if i + 1 < wraps[0] else -i * sx
+    dy = sy if j + 1 < wraps[1] else -j * sy
+    dz = sz if m + 1 < wraps[2] else -m * sz
+    at = origin + i * sx + j * sy + m * sz
+    return (
+        at, at + dz, at + dy, at + dy + dz,
+        at + dx, at + dx + dz, at + dx + dy, at + dx + dy + dz,
+    )  # fmt: skip
+
+
 @called
 def _corners(cells: Any, count: int, line: Any, wraps: Any, corners: Any) -> None:
-    """Give the places (count, 8) of the corners of cells on the line of nodes."""
-    origin, _, sx, sy, sz = line
+    """Give the places (count, 8) of the corners of cells."""
     for run in range(count):
-        i, j, m = cells[0, run], cells[1, run], cells[2, run]
-        dx = sx if i + 1 < wraps[0] else -i * sx
-        dy = sy if j + 1 < wraps[1] else -j * sy
-        dz = sz if m + 1 < wraps[2] else -m * sz
-        at = origin + i * sx + j * sy + m * sz
-        corners[run, 0], corners[run, 1] = at, at + dz
-        corners[run, 2], corners[run, 3] = at + dy, at + dy + dz
-        corners[run, 4], corners[run, 5] = at + dx, at + dx + dz
-        corners[run, 6], corners[run, 7] = at + dx + dy, at + dx + dy + dz
+        (
+            corners[run, 0], corners[run, 1], corners[run, 2], corners[run, 3],
+            corners[run, 4], corners[run, 5], corners[run, 6], corners[run, 7],
+        ) = _cube((cells[0, run], cells[1, run], cells[2, run]), line, wraps)  # fmt: skip
 
 
 @inlined
@@ -108,18 +123,28 @@ def _ask(address: int, like: Any, corners: Any, run: int) -> None:
 
 
 @inlined
-def _nodes(address: int, like: Any, corners: Any, run: int) -> Any:
-    """Read the corners of a cell."""
+def _read(address: int, like: Any, places: Any) -> Any:
+    """Read the corners of a cell at their places."""
     return (
-        np.float64(load(address, corners[run, 0], like)),
-        np.float64(load(address, corners[run, 1], like)),
-        np.float64(load(address, corners[run, 2], like)),
-        np.float64(load(address, corners[run, 3], like)),
-        np.float64(load(address, corners[run, 4], like)),
-        np.float64(load(address, corners[run, 5], like)),
-        np.float64(load(address, corners[run, 6], like)),
-        np.float64(load(address, corners[run, 7], like)),
+        np.float64(load(address, places[0], like)),
+        np.float64(load(address, places[1], like)),
+        np.float64(load(address, places[2], like)),
+        np.float64(load(address, places[3], like)),
+        np.float64(load(address, places[4], like)),
+        np.float64(load(address, places[5], like)),
+        np.float64(load(address, places[6], like)),
+        np.float64(load(address, places[7], like)),
     )
+
+
+@inlined
+def _nodes(address: int, like: Any, corners: Any, run: int) -> Any:
+    """Read the corners of a cell whose places are noted."""
+    places = (
+        corners[run, 0], corners[run, 1], corners[run, 2], corners[run, 3],
+        corners[run, 4], corners[run, 5], corners[run, 6], corners[run, 7],
+    )  # fmt: skip
+    return _read(address, like, places)
 
 
 @inlined
@@ -187,32 +212,47 @@ def _linear_one(
 
 
 @called
-def _linear_fours(
-    address: int, like: Any, runs: Any, count: int, corners: Any, weights: Any, result: Any,
-    start: int,
-) -> int:  # fmt: skip
-    """Interpolate variables that lie side by side, four at a time; gives how many that were."""
-    begins = runs[0]
-    fours = len(result) - len(result) % 4
-    apart = result.shape[1]
-    for run in range(count):
-        if run + _SOON < count:
-            # The lower node's first variable and the upper one's last: what lies between is asked
-            # for with them.
-            for corner in range(0, 8, 2):
-                prefetch(address, corners[run + _SOON, corner], like)
-                prefetch(address, corners[run + _SOON, corner + 1] + fours - 1, like)
-        places = (
-            corners[run, 0], corners[run, 1], corners[run, 2], corners[run, 3],
-            corners[run, 4], corners[run, 5], corners[run, 6], corners[run, 7],
-        )  # fmt: skip
-        for k in range(begins[run], begins[run + 1]):
-            shares = _weights_of(weights, k)
+def _anywhere(
+    size: int, grid: Any, runs: Any, variables: Any, found: bool, result: Any, start: int
+) -> None:
+    """Interpolate variables that lie side by side at points that lie anywhere.
+
+    The cell of a point is found, unless it is `found` already, and its memory asked for some
+    points before it is read, so that one goes on while the other is waited for.
+    """
+    addresses, like, line, _ = variables
+    begins, cells, place, _, _ = runs
+    address, many, apart = addresses[0], len(addresses), result.shape[1]
+    fours = many - many % 4
+    for ahead in range(size + _SOON):
+        if ahead < size:
+            if not found:
+                here, along = seek((place[0, ahead], place[1, ahead], place[2, ahead]), grid)
+                cells[0, ahead], cells[1, ahead], cells[2, ahead] = here
+                place[0, ahead], place[1, ahead], place[2, ahead] = along
+                begins[ahead] = ahead
+            here = (cells[0, ahead], cells[1, ahead], cells[2, ahead])
+            places = _cube(here, line, grid[6])
+            # The lower node's first variable and the upper one's last: what lies between is
+            # asked for with them.
+            prefetch(address, places[0], like)
+            prefetch(address, places[1] + many - 1, like)
+            prefetch(address, places[2], like)
+            prefetch(address, places[3] + many - 1, like)
+            prefetch(address, places[4], like)
+            prefetch(address, places[5] + many - 1, like)
+            prefetch(address, places[6], like)
+            prefetch(address, places[7] + many - 1, like)
+        k = ahead - _SOON
+        if k >= 0:
+            places = _cube((cells[0, k], cells[1, k], cells[2, k]), line, grid[6])
+            shares = _shares(place[0, k], place[1, k], place[2, k])
             for first in range(0, fours, 4):
                 at_four = address + np.uint64(first * size_of(like))
                 to = np.uint64(result.ctypes.data) + np.uint64((first * apart + start + k) * 8)
                 mix_four(at_four, places, shares, to, apart, like)
-    return fours
+            for v in range(fours, many):
+                result[v, start + k] = _sum(_read(addresses[v], like, places), shares)
 
 
 @called
@@ -229,28 +269,23 @@ def _nearest(address: int, like: Any, runs: Any, count: int, corners: Any, row: 
 
 @called
 def _fill(
-    runs: Any, count: int, inside: Any, outside: int, grid: Any, variables: Any, room: Any,
-    result: Any, start: int,
-) -> None:  # fmt: skip
+    runs: Any, count: int, size: int, grid: Any, variables: Any, room: Any, result: Any, start: int
+) -> None:
     """Interpolate at the points of a block, into a result from `start` on."""
-    size = len(inside)
     addresses, like, line, nearest = variables
-    corners, weights, side_by_side = room
+    corners, weights, _ = room
     _corners(runs[1], count, line, grid[6], corners)
     soon = _SOON if count * SCATTERED > size else 0
     if soon == 0:
         for v in range(len(addresses)):
             for run in range(count):
                 _ask(addresses[v], like, corners, run)
-    done = 0
     one = len(addresses) == 1 and not nearest
     if not one:
         divide(runs, count)
     if not one and not nearest:
         _weigh(runs[2], size, weights)
-        if soon > 0 and side_by_side and len(addresses) >= 4:
-            done = _linear_fours(addresses[0], like, runs, count, corners, weights, result, start)
-    for v in range(done, len(addresses)):
+    for v in range(len(addresses)):
         row = result[v, start : start + size]
         if nearest:
             _nearest(addresses[v], like, runs, count, corners, row)
@@ -258,19 +293,24 @@ def _fill(
             _linear_one(addresses[v], like, runs, count, corners, soon, row)
         else:
             _linear(addresses[v], like, runs[0], count, corners, weights, soon, row)
-    for k in range(size if outside > 0 else 0):
+
+
+@called
+def _empty(inside: Any, result: Any, start: int) -> None:
+    """Take the values of points of a block that lie outside."""
+    for k in range(len(inside)):
         if not inside[k]:
-            for v in range(len(addresses)):
+            for v in range(len(result)):
                 result[v, start + k] = np.nan
 
 
 @called
-def _room(addresses: Any, size_of_one: int) -> Any:
-    """Give room to interpolate in, and whether all variables lie side by side."""
-    side_by_side = len(addresses) > 1
+def _room(addresses: Any, size_of_one: int, nearest: bool) -> Any:
+    """Give room to interpolate in, and whether variables lie side by side, four or more."""
+    fours = len(addresses) >= 4 and not nearest
     for v in range(1, len(addresses)):
-        side_by_side &= addresses[v] == addresses[v - 1] + np.uint64(size_of_one)
-    return np.empty((BLOCK, 8), dtype=np.int64), np.empty((8, _APART)), side_by_side
+        fours &= addresses[v] == addresses[v - 1] + np.uint64(size_of_one)
+    return np.empty((BLOCK, 8), dtype=np.int64), np.empty((8, _APART)), fours
 
 
 @called
@@ -371,12 +411,21 @@ def gather(
     `interpolation.layout.Group`; result: a row for each variable.
     """
     variables = (addresses, like, line, nearest)
-    room, runs = _room(addresses, size_of(like)), runs_room()
+    room, runs = _room(addresses, size_of(like), nearest), runs_room()
     for start in range(0, len(inside), BLOCK):
         here = inside[start : start + BLOCK]
-        count = _runs(index, start, len(here), runs)
-        _places(fraction, start, len(here), runs, count)
-        _fill(runs, count, here, len(here) - here.sum(), grid, variables, room, result, start)
+        size = len(here)
+        count = _runs(index, start, size, False, runs)
+        anywhere = room[2] and count * SCATTERED > size
+        if anywhere:
+            count = _runs(index, start, size, True, runs)
+        _places(fraction, start, size, runs, count)
+        if anywhere:
+            _anywhere(size, grid, runs, variables, True, result, start)
+        else:
+            _fill(runs, count, size, grid, variables, room, result, start)
+        if here.sum() < size:
+            _empty(here, result, start)
 
 
 @kernel(
@@ -408,14 +457,22 @@ def sample(
     body: centre and radius, a radius of 0 for none.
     """
     memory, runs = find_memory(), runs_room()
-    room = _room(addresses, size_of(like))
+    room = _room(addresses, size_of(like), nearest)
     inside, bad = np.empty(BLOCK, dtype=np.bool_), np.empty(BLOCK, dtype=np.bool_)
     variables = (addresses, like, line, nearest)
     for start in range(0, len(points), BLOCK):
         size = min(BLOCK, len(points) - start)
-        count, outside = find(points, start, size, grid, memory, runs, inside, bad)
+        outside = enter(points, start, size, grid, runs, inside, bad)
         within, wrong = inside[:size], bad[:size]
-        _fill(runs, count, within, outside, grid, variables, room, result, start)
+        if room[2] and scattered(size, grid, runs):
+            _anywhere(size, grid, runs, variables, False, result, start)
+            count = size
+            runs[0][count] = size
+        else:
+            count = follow(size, grid, memory, runs)
+            _fill(runs, count, size, grid, variables, room, result, start)
+        if outside > 0:
+            _empty(within, result, start)
         _judge(
             points, start, grid, runs, count, within, wrong, outside, body, nearest, result, status
         )

@@ -16,6 +16,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadArgument, TooMuch, UpstreamFailed, excerpt
 from vo_server.harvester import Ground, Haul
 from vo_server.model.time import parse_time
+from vo_server.namespaces import check_namespace
 from vo_server.row import Row, seconds
 
 _OAI = "{http://www.openarchives.org/OAI/2.0/}"
@@ -23,7 +24,7 @@ _IDENTIFIER = re.compile(r"(?:oai:[^:/]+:)?((?:spase|impex)://)?(.+)")
 _FULL_AGAIN = 30 * 86_400  # seconds after which everything is harvested anew
 _MOST_RECORDS = 2_000_000
 _MOST_PAGES = 200_000
-_MOST_NODES = 500_000  # elements, attributes and comments of one record
+_MOST_NODES = 500_000  # elements, attributes, namespaces and comments of one record
 _MOST_BYTES = 2**32  # of all metadata of one harvest
 _LONGEST_TOKEN = 65_536
 
@@ -140,7 +141,7 @@ def _elements(stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Any]:
     """
     parse = etree.iterparse(
         stream,
-        events=("start", "end", "comment", "pi"),
+        events=("start", "end", "comment", "pi", "start-ns"),
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
@@ -149,13 +150,11 @@ def _elements(stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Any]:
     depth = nodes = 0
     try:
         for event, element in parse:
-            if event == "start":
-                depth += 1
-                nodes += len(element.attrib)
-                if depth == 1:
-                    _begin(element)
             if event != "end":
-                nodes += 1
+                nodes += _nodes(event, element)
+                depth += event == "start"
+                if event == "start" and depth == 1:
+                    _begin(element)
                 if nodes > _MOST_NODES:
                     raise UpstreamFailed("the OAI-PMH endpoint gives a record without end")
                 continue
@@ -166,9 +165,18 @@ def _elements(stream: BinaryIO, names: tuple[str, ...]) -> Iterator[Any]:
                 element.clear()
                 while element.getprevious() is not None:
                     del element.getparent()[0]
+    except BadArgument as err:
+        raise UpstreamFailed(f"the OAI-PMH endpoint answers wrongly: {err.message}") from err
     except etree.XMLSyntaxError as err:
         told = (err.msg or "it is empty")[:200]
         raise UpstreamFailed(f"the OAI-PMH endpoint answers with no XML: {told}") from err
+
+
+def _nodes(event: str, element: Any) -> int:
+    """Count what an event brings; raises BadArgument for a namespace without end."""
+    if event == "start-ns":
+        check_namespace(element[1])
+    return 1 + len(element.attrib) if event == "start" else 1
 
 
 def _begin(root: Any) -> None:

@@ -50,8 +50,30 @@ _HOSTILE: dict[str, tuple[bytes, dict[str, str], str]] = {
     "gzip": (b"\x1f\x8b\x08" + b"\0" * 20, {"Content_Encoding": "gzip"}, "Content-Encoding"),
     "gzip unannounced": (b"\x1f\x8b\x08" + b"\0" * 20, {}, "charset|not well-formed"),
     "attributes": (_wrap(f"<emptyElement {_ATTRIBUTES}/>"), {}, "64 attributes"),
-    "depth": (_wrap("<a>" * 5000 + "</a>" * 5000), {}, "32 nested elements"),
-    "elements": (_wrap("<a/>" * 60_000), {}, "20000 elements"),
+    "depth": (_wrap("<isAlive>" + "<a>" * 5000), {}, "32 nested elements"),
+    "elements": (_wrap(f"<isAlive>{'<a/>' * 60_000}</isAlive>"), {}, "20000 elements"),
+    "no operation": (_wrap("<a/>" * 60_000), {}, "'a' is no operation of this service"),
+    "long namespace": (
+        _wrap(f"<x:a xmlns:x='{'u' * 120_000}'>{'<x:b/>' * 19_000}</x:a>"), {},
+        "'a' is no operation of this service",
+    ),
+    "long namespace in a call": (
+        _wrap(f"<x:getVOTableURL xmlns:x='{'u' * 120_000}'>{'<x:Fields/>' * 9_000}"
+              "</x:getVOTableURL>"), {}, "Fields comes more than 1000 times",
+    ),
+    "endless fields": (
+        _fields(*["<data/><name>a</name>"] * 6600), {}, "Fields comes more than 1000 times"
+    ),
+    "empty vector": (
+        _wrap(f"<getSurface><ResourceID>{_OUTPUT}</ResourceID><PlanePoint/>"
+              "<PlaneNormalVector>0 0 1</PlaneNormalVector></getSurface>"), {},
+        "PlanePoint is missing",
+    ),
+    "plane elsewhere": (
+        _wrap(f"<getSurface><ResourceID>{_OUTPUT}</ResourceID><PlanePoint>1e9 0 0</PlanePoint>"
+              "<PlaneNormalVector>1 0 0</PlaneNormalVector></getSurface>"), {},
+        "error: PlanePoint: the plane does not meet",
+    ),
     "bad charset": (_ALIVE, {"Content_Type": "text/xml; charset=klingon"}, "charset"),
     "wrong charset": (_wrap("<a>é</a>"), {"Content_Type": "text/xml; charset=ascii"}, "charset"),
     "doctype": (_wrap("<emptyElement/>", "<!DOCTYPE x>"), {}, "DOCTYPE"),

@@ -191,7 +191,11 @@ def test_along_a_table(ask: Ask, table: str, flux: Floats) -> None:
     assert (column.arraysize, column.ucd) == ("3", "phys.flux")
     assert column.unit == Unit("m-2 s-1 eV-1 sr-1")
     energies = {p.name: (p.value.tolist(), str(p.unit)) for p in found.params if "Energy" in p.name}
-    assert energies == {"EnergyLow": (_EDGES[:-1], "eV"), "EnergyHigh": (_EDGES[1:], "eV")}
+    assert energies == {
+        "EnergyRange": (_EDGES, "eV"),
+        "EnergyLow": (_EDGES[:-1], "eV"),
+        "EnergyHigh": (_EDGES[1:], "eV"),
+    }
     rows = found.to_table(use_names_over_ids=True)
     np.testing.assert_array_equal(np.ma.filled(rows["ParticleFlux"], np.nan), flux)
     for axis, places in zip("XYZ", _PLACES.T, strict=True):
@@ -221,6 +225,7 @@ def test_some_channels(ask: Ask, table: str, flux: Floats, channels: str) -> Non
     np.testing.assert_array_equal(_flux(content), flux[:, [0, 2]])
     lows = next(p for p in _read(content).params if p.name == "EnergyLow")
     assert lows.value.tolist() == [_EDGES[0], _EDGES[2]]
+    assert "EnergyRange" not in [p.name for p in _read(content).params]
 
 
 @pytest.mark.parametrize("channel", ["Ch3", "Ch-1", "Ch00", "0", "Ebin0", "Ch9999999999999999999"])
@@ -269,7 +274,7 @@ def test_netcdf(ask: Ask, table: str, flux: Floats, tmp_path: Path) -> None:
         variable = found["ParticleFlux"]
         assert variable.units == _UNIT
         np.testing.assert_array_equal(np.ma.filled(variable[:], np.nan), flux)
-        np.testing.assert_array_equal(found["X"][:], _PLACES[:, 0])
+        np.testing.assert_array_equal(found["x"][:], _PLACES[:, 0])
         assert [float(edge) for edge in found.EnergyLow.split()] == _EDGES[:-1]
 
 

@@ -120,4 +120,5 @@ def test_an_output_that_changes_tells_its_times(schema: Any) -> None:
     assert document.findtext(".//{*}SimulationTime/{*}Description") == (
         "From 2012-01-31T12:00:00.000Z to 2012-01-31T12:10:00.000Z"
     )
-    assert document.findtext(".//{*}PropertyValue") == "20120131_120000 20120131_121000"
+    values = [value.text for value in document.iter("{*}PropertyValue")]
+    assert values == ["1.5e-20", "20120131_120000 20120131_121000"]

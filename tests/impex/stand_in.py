@@ -100,7 +100,7 @@ class StandIn:
     def resources(self) -> Sequence[Resource]:
         """Give model, run, output and orbit."""
         model = "spase://MyLab/SimulationModel/Flow"
-        wind = Conditions(5e6, 4e5, 1e5, FIELD)
+        wind = Conditions(5e6, 4e5, 1e5, FIELD, solar_flux=1.5e-20)
         common = {"frame": self._frame, "body": _BODY, "domain": _BOX, "version": "1"}
         return [
             Resource(model, Kind.MODEL, "A model"),

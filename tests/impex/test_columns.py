@@ -1,6 +1,6 @@
 import numpy as np
 
-from impex.columns import positions_first
+from impex.columns import lower_case, positions_first
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Header, Table
 from vo_server.model.trajectory import Trajectory
@@ -35,3 +35,13 @@ def test_positions_then_variables_then_the_rest() -> None:
     np.testing.assert_array_equal(np.column_stack(last.columns[:3]), positions[3:])
     assert list(first.columns[4]) == ["a", "b", "c"]
     assert list(last.columns[3]) == [6.0]
+
+
+def test_positions_in_metres_come_first_in_lower_case() -> None:
+    names = ("Line_no", "X", "Y", "Z", "Bx")
+    header = Header(tuple(Parameter(name) for name in names), "lines", rows=2)
+    table = Table(header, tuple(np.full(2, i) for i in range(5)))
+    (found,) = lower_case([table])
+    assert [p.name for p in found.header.parameters] == ["x", "y", "z", "Line_no", "Bx"]
+    assert [int(column[0]) for column in found.columns] == [1, 2, 3, 0, 4]
+    assert (found.header.name, found.header.rows) == ("lines", 2)

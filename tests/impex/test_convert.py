@@ -121,7 +121,7 @@ def test_line_conditions() -> None:
         ("StepSize", -1.0),
         ("StepSize", float("nan")),
         ("StepSize", float("inf")),
-        ("StopCondition_Radius", -1.0),
+        ("StopCondition_Radius", float("inf")),
         ("StopCondition_Radius", float("nan")),
         ("StopCondition_Region", (1.0, -1.0, 0.0, 1.0, 0.0, 1.0)),
         ("StopCondition_Region", (0.0, 0.0, 0.0, 1.0, 0.0, 1.0)),

@@ -21,6 +21,7 @@ from interpolation.status import Status
 from tests.dialects import SINP
 from tests.impex.stand_in import (
     FIELD,
+    MINUTES,
     OUTPUT,
     RUN,
     SPECTRA,
@@ -31,6 +32,7 @@ from tests.impex.stand_in import (
     orbit_at,
 )
 from vo_server import plugins
+from vo_server.budget import Budget
 from vo_server.context import Context
 from vo_server.errors import (
     BadArgument,
@@ -44,9 +46,11 @@ from vo_server.errors import (
 )
 from vo_server.frames import transform
 from vo_server.model.resource import Conditions, Kind, Resource
-from vo_server.model.space import Frame
+from vo_server.model.space import Frame, Points
 from vo_server.model.table import Table, concatenate
-from vo_server.model.time import print_times
+from vo_server.model.time import TimeInterval, Times, print_times
+from vo_server.model.trajectory import Trajectory
+from vo_server.orbit import timed
 from vo_server.registry import Registry
 
 Wrap = Callable[[str], bytes]
@@ -230,7 +234,8 @@ def test_spellings_of_a_spacecraft(fmi: Ask, name: str) -> None:
             "no orbit here; there are orbits of: MEX",
         ),
         ({"Spacecraft_name": "VEX"}, UnknownResource, "Spacecraft_name 'VEX' has no orbit"),
-        ({"StopTime": "2007-07-11"}, BadArgument, "StartTime .* lies behind StopTime"),
+        ({"StopTime": "2007-07-11"}, BadArgument, "StartTime .* must lie before StopTime"),
+        ({"StopTime": "2007-07-12"}, BadArgument, "StartTime .* must lie before StopTime"),
         ({"StartTime": "yesterday"}, BadArgument, "StartTime must be an ISO 8601 time"),
         ({"StartTime": "2007-02-30"}, BadArgument, "not a date of the calendar"),
         ({"Sampling": "P1M"}, BadArgument, "years or months, whose length varies"),
@@ -391,7 +396,13 @@ def test_files_of_a_run(latmos_service: Ask) -> None:
     given = {"StartTime": "2007-07-12T00:10:00", "StopTime": "2008-01-01"}
     document = etree.fromstring(latmos_service("getFileURL", ResourceID=RUN, **given))
     assert document.tag == "{http://www.ivoa.net/xml/VOTable/v1.2}VOTABLE"
+    assert document.findall(".//{*}RESOURCE")[0].get("name") == "LatHySGranules"
+    assert document.findall(".//{*}TABLE")[0].get("name") == "FileURLs"
     fields = document.findall(".//{*}FIELD")
+    for field in fields:
+        assert field.get("ID") == field.get("name")
+        assert (field.get("datatype"), field.get("arraysize")) == ("char", "*")
+        assert field.get("xtype") == ("dateTime" if "Time" in str(field.get("ID")) else None)
     assert [(f.get("name"), f.get("ucd")) for f in fields] == [
         ("ResourceID", "meta.id"),
         ("StartTime", "time.epoch;time.start"),
@@ -526,14 +537,25 @@ def test_runs_of_other_bodies_are_not_relevant(fmi: Ask) -> None:
     ("parameters", "words"),
     [
         ({}, "SW_parameters holds no parameter"),
-        ({"SW_Density": {"value": "1", "scale": "0"}}, "the scale of Density must not be zero"),
-        ({"SW_Density": {"value": "1", "weight": "-1"}}, "weight of Density must not be below"),
-        ({"Solar_F10.7": {"value": "1"}}, "Solar_F10.7 has no scale; it needs one"),
-        ({"SW_Function": {"value": "1"}}, "SW_Function: Function has no scale"),
-        ({"SW_Function": {"value": "1", "scale": "1"}}, "has no expression"),
+        ({"SW_Density": {"value": "1", "scale": "0"}}, "SW_Density: the scale must not be zero"),
+        (
+            {"SW_Density": {"value": "1", "weight": "-1"}},
+            "SW_Density: the weight must not be below",
+        ),
+        ({"Solar_F10.7": {"value": "1"}}, "Solar_F10.7: no scale is given"),
+        ({"SW_Function": {"value": "1"}}, "SW_Function: no scale is given"),
+        ({"SW_Function": {"value": "1", "scale": "1"}}, "SW_Function: no expression is given"),
         (
             {"SW_Function": {"value": "1", "scale": "1", "function": "SW_Bx.__class__"}},
-            "where nothing fits",
+            "^SW_Function: the expression has '.' at character 6, where nothing fits",
+        ),
+        (
+            {"SW_Function": {"value": "1", "scale": "1", "function": "**".join("9" * 10)}},
+            "SW_Function: the expression has no finite value",
+        ),
+        (
+            {"SW_Function": {"value": "1", "scale": "1", "function": "sqrt(-SW_Density)"}},
+            "SW_Function: the expression has no finite value",
         ),
     ],
 )
@@ -553,6 +575,88 @@ def test_parity(flow: Context, wrap: Wrap, points: str) -> None:
     table = _read(flow, url)
     np.testing.assert_allclose(table.column("Density"), [1e6, 1e6, -999.0])
     assert "Interpolation: corner-averaged" in table.header.description
+    for kind in ("VOTable", "netCDF"):
+        given = {"ResourceID": SPECTRA, "url_XYZ": points, "OutputFileType": kind}
+        table = _read(flow, ask("getDataPointSpectra", **given))
+        np.testing.assert_allclose(table.column("ParticleFlux")[2], [-999.0] * 3)
+
+
+class _Leaving(StandIn):
+    """An orbit of which a part lies outside."""
+
+    def orbit(self, resource: Resource, interval: TimeInterval | None) -> Trajectory:
+        way = super().orbit(resource, interval)
+        assert way.times is not None
+        return timed(way.times, way.positions + np.array([5.3e6, 0.0, 0.0]), way.frame)
+
+
+class _Known(StandIn):
+    """An orbit that is known at any time, but has no positions of its own."""
+
+    orbit = None  # type: ignore[assignment]
+
+    def positions(self, resource: Resource, times: Times, budget: Budget) -> Points:
+        return orbit_at(times)
+
+
+_DAY = {"StartTime": "2007-07-12", "StopTime": "2007-07-13"}
+
+
+def _granules(answer: str) -> list[list[str]]:
+    return [[c.text or "" for c in row] for row in etree.fromstring(answer).iter("{*}TR")]
+
+
+def test_parity_of_granules(flow: Context, wrap: Wrap) -> None:
+    flow.registry = Registry([_Leaving()])
+    ask = _asker(flow, wrap, LATMOS, Parity(-999.0))
+    (row,) = _granules(ask("getFileURL", ResourceID=OUTPUT, **_DAY))
+    table = _read(flow, row[3])
+    outside = table.column("X") > 1e7
+    assert 0 < outside.sum() < MINUTES
+    np.testing.assert_array_equal(table.column("Density")[outside], -999.0)
+    assert (table.column("Density")[~outside] > 0.0).all()
+
+
+def test_orbits_in_other_frames_have_files_where_they_can_be_turned(
+    flow: Context, wrap: Wrap
+) -> None:
+    for frame, run, count in (("GSE", "GSM", 2), ("MSO", "GSM", 0)):
+        flow.registry = Registry([StandIn(frame=frame, run=run)])
+        rows = _granules(_asker(flow, wrap, LATMOS)("getFileURL", ResourceID=RUN, **_DAY))
+        assert len(rows) == count
+    flow.registry = Registry([StandIn(frame="GSE", run="GSM")])
+    row, _ = _granules(_asker(flow, wrap, LATMOS)("getFileURL", ResourceID=RUN, **_DAY))
+    assert "Coordinate system: GSE" in _read(flow, row[3]).header.description
+
+
+def test_orbits_known_at_any_time_have_files(flow: Context, wrap: Wrap) -> None:
+    flow.registry = Registry([_Known()])
+    ask = _asker(flow, wrap, LATMOS)
+    span = {"StartTime": "2007-07-12T00:00:00", "StopTime": "2007-07-12T00:30:00"}
+    (row,) = _granules(ask("getFileURL", ResourceID=OUTPUT, **span))
+    assert row[1].startswith("2007-07-12T00:00:00")
+    assert row[2].startswith("2007-07-12T00:29:00")
+    table = _read(flow, row[3])
+    places = np.column_stack([table.column(axis) for axis in "XYZ"])
+    np.testing.assert_allclose(table.column("Density"), density(places))
+
+
+def test_files_are_those_of_outputs_and_runs(latmos_service: Ask) -> None:
+    for id, words in (
+        ("spase://MyLab/SimulationModel/Flow", "is of the kind model"),
+        ("spase://MyLab/NumericalData/MEX/Orbit", "is of the kind orbit"),
+        (f"{OUTPUT}?20070712_000000", "does not change in time"),
+        (f"{OUTPUT}?2007", "names no time"),
+    ):
+        with pytest.raises((BadArgument, UnknownResource), match=words):
+            latmos_service("getFileURL", ResourceID=id, **_DAY)
+
+
+def test_a_run_goes_by_its_older_name_too(flow: Context, wrap: Wrap) -> None:
+    service = SoapService(LATMOS, Operations(flow).handlers())
+    told = "".join(f"<{name}>{value}</{name}>" for name, value in _DAY.items())
+    answer = service.answer(wrap(f"<getFileURL><RunID>{RUN}</RunID>{told}</getFileURL>"), "", "")
+    assert answer.count(b"<TR>") == 2
 
 
 def test_another_dialect_is_a_table(flow: Context, wrap: Wrap) -> None:
@@ -603,11 +707,11 @@ def test_a_clients_table_in_a_frame_that_cannot_be_turned(
 ) -> None:
     context.registry = Registry([StandIn(run="GSM")])
     ask = _asker(context, wrap, FMI)
-    for frame, timed, words in (
+    for frame, with_times, words in (
         ("VSO", True, "in frame VSO, the run is in GSM; no exact"),
         ("GSE", False, "in frame GSE, the run is in GSM; between these it takes the time"),
     ):
-        url = _framed(ask, frame, timed=timed)
+        url = _framed(ask, frame, timed=with_times)
         with pytest.raises(WrongFrame, match=words):
             ask(operation, ResourceID=OUTPUT, url_XYZ=url)
 

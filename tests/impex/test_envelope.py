@@ -1,8 +1,11 @@
+import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 
 import pytest
 
+from impex import envelope
 from impex.envelope import read_body
 from vo_server.errors import BadArgument, Refusal, TooMuch
 
@@ -108,6 +111,11 @@ def test_utf16_in_the_guise_of_utf8(wrap: Wrap) -> None:
         read_body(wrap("<a>é</a>").decode().encode("utf-16-le"), "utf-8")
 
 
+def test_utf16_of_plain_letters_in_the_guise_of_utf8(wrap: Wrap) -> None:
+    with pytest.raises(BadArgument, match="not well-formed"):
+        read_body(wrap("<a/>").decode().encode("utf-16-le"), "utf-8")
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
@@ -125,6 +133,73 @@ def test_too_many_of_anything(wrap: Wrap, content: str, words: str) -> None:
 def test_namespaces_cost_no_more_than_their_text(wrap: Wrap) -> None:
     (element,) = read_body(wrap(f"<a {_attributes(20_000, 'xmlns:a')}/>"))
     assert element.name == "a"
+
+
+_LONG = "u" * 100_000
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_SHORT = " ".join(f"x:{letter}=''" for letter in _LETTERS)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"<x:a xmlns:x='{_LONG}'>{'<x:b/>' * 19_000}</x:a>",
+        f"<a xmlns='{_LONG}'>{'<b/>' * 19_000}</a>",
+        f"<a xmlns:x='{_LONG}'>{f'<b {_SHORT}/>' * 350}</a>",
+        f"<a xmlns:x='{_LONG}' {_attributes(11_000, 'x:a')}/>",
+        "".join(f"<a xmlns:x{i}='{_LONG[:8000]}'>" for i in range(25)) + "</a>" * 25,
+    ],
+)
+def test_a_long_namespace_is_kept_once(
+    wrap: Wrap, content: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many names are in it: no name is longer than it is written."""
+    told = 0
+    start = envelope._Builder.start
+
+    def counted(self: envelope._Builder, tag: str, attributes: dict[str, str]) -> None:
+        nonlocal told
+        told += len(tag) + sum(map(len, attributes))
+        start(self, tag, attributes)
+
+    monkeypatch.setattr(envelope._Builder, "start", counted)
+    request = wrap(content)
+    tracemalloc.start()
+    try:
+        with suppress(TooMuch):
+            read_body(request)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert told < len(request)
+    assert peak < 20_000_000
+
+
+def test_prefixes_hold_inside_the_element_that_declares_them(wrap: Wrap) -> None:
+    (element,) = read_body(
+        wrap(
+            "<p:a xmlns:p='urn:1' xmlns='urn:2'><b xmlns:p='urn:3'><p:c xmlns=''/></b><p:d/></p:a>"
+        )
+    )
+    inner = element.children[0]
+    assert [(e.namespace, e.name) for e in (element, *element.children, *inner.children)] == [
+        ("urn:1", "a"), ("urn:2", "b"), ("urn:1", "d"), ("urn:3", "c"),
+    ]  # fmt: skip
+    (undeclared,) = read_body(wrap("<q:a/>"))
+    assert (undeclared.namespace, undeclared.name) == ("", "q:a")
+
+
+def test_the_first_element_of_the_body_may_be_refused_before_the_rest(wrap: Wrap) -> None:
+    told: list[str] = []
+    with pytest.raises(BadArgument, match="not well-formed"):
+        read_body(wrap("<a><c/></a><b/><a>"), "", told.append)
+    assert told == ["a"]
+
+    def refuse(name: str) -> None:
+        raise TooMuch(name)
+
+    with pytest.raises(TooMuch, match=r"^a$"):
+        read_body(wrap("<a><b>"), "", refuse)
 
 
 def test_entity_bomb_ends_at_its_declaration(wrap: Wrap) -> None:

@@ -1,7 +1,9 @@
+import orjson
 import pytest
 from lxml import etree
 
 from impex.faults import fault
+from impex.rest import error
 from vo_server.errors import BadArgument, BadFile, Failure, Refusal, StorageFull, TooMuch
 
 _SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
@@ -40,6 +42,19 @@ def test_text_is_bounded() -> None:
     text = etree.fromstring(fault(BadArgument("a" * 5000), "FMI")).findtext(".//faultstring")
     assert text is not None
     assert len(text) == 1003
+
+
+@pytest.mark.parametrize(
+    ("argument", "parameter"),
+    [("point", "PlanePoint"), ("resolution", "Resolution"), ("start", "StartTime")],
+)
+def test_an_argument_of_the_kernel_has_the_name_of_the_parameter(
+    argument: str, parameter: str
+) -> None:
+    refusal = BadArgument("the plane is nowhere", argument=argument)
+    text = etree.fromstring(fault(refusal, "FMI")).findtext(".//faultstring")
+    assert text == f"error: {parameter}: the plane is nowhere"
+    assert orjson.loads(error(refusal)[0])["error"]["argument"] == parameter
 
 
 @pytest.mark.parametrize("message", ["StepSize is bad", "is bad"])

@@ -1,3 +1,4 @@
+import re
 from typing import Any
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 
 from impex.fields import table
 from vo_server.errors import BadArgument
+from votable.write import write
 
 _WORDS = ("ID", "unit", "datatype", "xtype", "ucd", "utype", "description", "arraysize")
 
@@ -117,3 +119,31 @@ def test_refusals(fields: tuple[dict[str, Any], ...], words: str) -> None:
 def test_names() -> None:
     assert table(_given(_field("a", "1"))).header.name == "Table"
     assert table(_given(_field("a", "1", arraysize="1"), name="My run")).header.name == "My run"
+
+
+def test_the_clients_id_is_kept() -> None:
+    made = table(
+        _given(
+            _field("x", "1", ID="col_x_1"),
+            _field("Y", "2"),
+            _field("Z", "3", ID="Y"),
+            _field("q", "4", ID="col2"),
+            _field("r", "5", ID="table"),
+        )
+    )
+    text = b"".join(write((made,))).decode()
+    told = [dict(re.findall(r'(\w+)="([^"]*)"', tag)) for tag in re.findall("<FIELD[^>]*>", text)]
+    assert "ID" not in told.pop()
+    assert [(field["name"], field["ID"]) for field in told] == [
+        ("X", "col_x_1"),
+        ("Y", "col2_"),
+        ("Z", "Y"),
+        ("q", "col2"),
+    ]
+    assert 'nrows="1"' in text
+
+
+@pytest.mark.parametrize("ids", [("a", "a"), ("1a", "b"), ("a b", "b")])
+def test_an_id_that_is_none_is_refused(ids: tuple[str, str]) -> None:
+    with pytest.raises(BadArgument, match="ID"):
+        table(_given(*(_field(f"c{i}", "1", ID=id) for i, id in enumerate(ids))))

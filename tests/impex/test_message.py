@@ -7,6 +7,7 @@ import pytest
 from impex.dialect import Dialect
 from impex.envelope import Element
 from impex.fmi import FMI
+from impex.latmos import LATMOS
 from impex.message import Request, read_request
 from vo_server.errors import BadArgument, TooMuch
 
@@ -115,6 +116,29 @@ def test_records_that_come_often(body: Body) -> None:
             {"data": (), "name": "Y", "unit": "km", "datatype": "double"},
         ]
     }
+
+
+def test_records_come_in_a_limited_number(body: Body) -> None:
+    fields = body(
+        f"<getVOTableURL>{'<Fields><data/><name>a</name></Fields>' * 1001}</getVOTableURL>"
+    )
+    with pytest.raises(TooMuch, match="Fields comes more than 1000 times"):
+        _values(fields)
+
+
+@pytest.mark.parametrize("dialect", [FMI, LATMOS])
+@pytest.mark.parametrize("name", ["PlanePoint", "PlaneNormalVector"])
+@pytest.mark.parametrize(
+    "empty", ["<{}/>", "<{}> </{}>", "<{}>, ,</{}>", "<{}><item/><item> </item><item/></{}>"]
+)
+def test_a_vector_without_numbers_is_missing(
+    body: Body, dialect: Dialect, name: str, empty: str
+) -> None:
+    other = {"PlanePoint": "PlaneNormalVector", "PlaneNormalVector": "PlanePoint"}[name]
+    given = f"<ResourceID>a</ResourceID><{other}>0 0 1</{other}>{empty.format(name, name)}"
+    with pytest.raises(BadArgument, match=f"{name} is missing") as caught:
+        read_request(dialect, body(f"<getSurface>{given}</getSurface>"), "")
+    assert caught.value.argument == name
 
 
 @pytest.mark.parametrize("content", ["<emptyElement/>", "<x:isAlive xmlns:x='urn:y'/>"])

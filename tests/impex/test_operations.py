@@ -232,7 +232,8 @@ def test_refusals(
 @pytest.mark.parametrize(
     ("changes", "kind", "words"),
     [
-        ({"Variable": ("Btot", "Ux")}, UnknownParameter, "no vector Ux, Uy, Uz to trace"),
+        ({"Variable": ("Btot", "Ux")}, UnknownParameter, "Variable 'Ux' is not a parameter of"),
+        ({"Variable": ("Bx", "Nonsense")}, UnknownParameter, "Variable 'Nonsense' is not a"),
         ({"Variable": ("Density",)}, BadArgument, "Variable must name the vector"),
         ({"MaxSteps": 10**9}, TooMuch, "1000000000 steps asked for; this node's limit is 500"),
         ({"StepSize": 0.0}, BadArgument, "StepSize must be more than zero"),

@@ -1,5 +1,6 @@
 """REST: the same operations as JSON, its description, and what is refused."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -86,6 +87,12 @@ def test_records_and_tables(client: TestClient) -> None:
           "Resolution": "1000"}, 413, "more than 1000 points"),
         ({"ResourceID": _OUTPUT, "Foo": "1"}, 400, "has no parameter 'Foo'"),
         ({"ResourceID": [_OUTPUT, _OUTPUT]}, 400, "ResourceID is given twice"),
+        ({"ResourceID": _OUTPUT, "PlanePoint": "", "PlaneNormalVector": "0 0 1"}, 400,
+         "PlanePoint is missing"),
+        ({"ResourceID": _OUTPUT, "PlanePoint": "0 0 0", "PlaneNormalVector": ", ,"}, 400,
+         "PlaneNormalVector is missing"),
+        ({"ResourceID": f"{_OUTPUT}\0"}, 400, "'ResourceID' has the character U+0000"),
+        ({"ResourceID": _OUTPUT, "Variable": "\uffff"}, 400, "'Variable' has the character U+FFFF"),
     ],
 )  # fmt: skip
 def test_refusals(client: TestClient, given: dict[str, Any], status: int, words: str) -> None:
@@ -93,6 +100,67 @@ def test_refusals(client: TestClient, given: dict[str, Any], status: int, words:
     assert answer.status_code == status
     assert words in answer.json()["error"]["message"]
     assert answer.headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "Object=Mars&SW_Density=5e6&SW_Utot[value]=4e5&SW_Utot[weight]=2",
+        "Object=Mars&sw_density[value]=5e6&SW_Utot[weight]=2&SW_Utot[value]=4e5",
+    ],
+)
+def test_records_in_a_query(client: TestClient, query: str) -> None:
+    wind = {"SW_Density": {"value": 5e6}, "SW_Utot": {"value": 4e5, "weight": 2}}
+    posted = client.post(
+        "/impex/rest/fmi/getMostRelevantRun", json={"Object": "Mars", "SW_parameters": wind}
+    )
+    got = client.get(f"/impex/rest/fmi/getMostRelevantRun?{query}")
+    assert got.status_code == 200, got.text
+    assert got.json() == posted.json()
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("", "SW_parameters is missing"),
+        ("&SW_Density=", "value is missing"),
+        ("&SW_Density=1&SW_Density[value]=2", "value is given twice"),
+        ("&SW_Density[weight]=1", "value is missing"),
+        ("&SW_Density[x]=1", "no parameter 'x'"),
+        ("&Foo[x]=1", "no parameter 'Foo'"),
+        ("&SW_Function[value]=1&SW_Function[scale]=1&SW_Function[function]=sqrt(-1)",
+         "SW_Function: the expression has no finite value"),
+    ],
+)  # fmt: skip
+def test_records_in_a_query_that_are_refused(client: TestClient, query: str, words: str) -> None:
+    answer = client.get(f"/impex/rest/fmi/getMostRelevantRun?Object=Mars{query}")
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]["message"]
+
+
+def test_an_empty_interval_is_refused_by_name(client: TestClient) -> None:
+    answer = client.get(
+        "/impex/rest/latmos/getFileURL",
+        params={"ResourceID": _OUTPUT, "StartTime": "2020-01-01", "StopTime": "2020-01-01"},
+    )
+    assert answer.status_code == 400
+    assert answer.json()["error"]["argument"] == "StartTime"
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("rest/klingon/isAlive", "no dialect 'klingon' here; there are: fmi, latmos, node"),
+        ("rest/klingon", "no dialect 'klingon' here"),
+        ("rest/node/nothing", "no operation 'nothing'; there are: rank, rankWind"),
+        ("tree.xml?source=x", "source 'x' is not harvested here"),
+    ],
+)
+def test_what_is_not_there_is_an_error_in_json(client: TestClient, path: str, words: str) -> None:
+    answer = client.get(f"/impex/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert words in answer.json()["error"]["message"]
 
 
 def test_an_unknown_operation(client: TestClient) -> None:
@@ -116,6 +184,31 @@ def test_an_unknown_operation(client: TestClient) -> None:
 def test_hostile_json(content: bytes, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         from_json(content)
+
+
+@pytest.mark.parametrize("text", ["\0", "a\1b", "\x1f", "\ufffe", "\uffff"])
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"Table_name": "TEXT", "Fields": _COLUMNS}, "Table_name"),
+        ({"Fields": [{"name": "TEXT", "data": [1]}]}, "name"),
+        ({"Fields": [{"name": "X", "data": ["1", "TEXT"]}]}, "data"),
+    ],
+)
+def test_characters_that_xml_cannot_carry(
+    client: TestClient, given: dict[str, Any], name: str, text: str
+) -> None:
+    content = json.dumps(given).replace("TEXT", json.dumps(text)[1:-1])
+    answer = client.post("/impex/rest/fmi/getVOTableURL", content=content)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["error"]["argument"] == name
+    assert "which no message can carry" in answer.json()["error"]["message"]
+
+
+def test_empty_lists_are_missing(client: TestClient) -> None:
+    given = {"ResourceID": _OUTPUT, "PlanePoint": [], "PlaneNormalVector": [0, 0, 1]}
+    answer = client.post("/impex/rest/fmi/getSurface", json=given)
+    assert (answer.status_code, answer.json()["error"]["argument"]) == (400, "PlanePoint")
 
 
 def test_large_bodies_are_refused(client: TestClient) -> None:
@@ -176,7 +269,13 @@ def test_every_operation_is_described() -> None:
         "minItems": 3,
         "maxItems": 3,
     }
-    assert "get" not in told["paths"]["/fmi/getMostRelevantRun"]
+    assert "get" not in told["paths"]["/fmi/getVOTableURL"]
+    wind = {p["name"]: p for p in told["paths"]["/fmi/getMostRelevantRun"]["get"]["parameters"]}
+    assert wind["SW_Density"]["style"] == "deepObject"
+    assert set(wind["SW_Density"]["schema"]["properties"]) == {
+        "value", "weight", "scale", "function",
+    }  # fmt: skip
+    assert wind["Object"]["required"]
 
 
 def test_rank(client: TestClient, points: str) -> None:
@@ -184,7 +283,7 @@ def test_rank(client: TestClient, points: str) -> None:
         "/impex/rest/fmi/getDataPointValue", params={"ResourceID": _OUTPUT, "url_XYZ": points}
     )
     given = {"url_XYZ": flown.json()["result"], "Variable": ["Bx", "Bz"]}
-    answer = client.post("/impex/rest/node/rank", json={**given, "Object": "mars"})
+    answer = client.post("/impex/rest/node/rank", json={**given, "Object": "mars.Magnetosphere"})
     assert answer.status_code == 200, answer.text
     (found,) = answer.json()["result"]
     assert found["ResourceID"] == _OUTPUT
@@ -220,6 +319,8 @@ def test_rank_by_an_observed_wind(client: TestClient) -> None:
         ({"url": "http://127.0.0.1:1/hapi/data?id=a"}, "url"),
         ({"Variable": "Temperature"}, "no 'Temperature'"),
         ({"RunCount": "0"}, "RunCount"),
+        ({"StartTime": "2012-01-31T14:00"}, "the start time must lie before the stop time"),
+        ({"StartTime": "2012-01-31T13:00"}, '"argument":"StartTime"'),
     ):
         refused = client.get("/impex/rest/node/rankWind", params={**given, **changes})
         assert refused.status_code in (400, 502)

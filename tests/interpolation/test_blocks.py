@@ -9,6 +9,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 from interpolation.blocks import CellTree, sample_tree
 from interpolation.body import Sphere
+from interpolation.rectilinear import Grid
+from interpolation.sample import sample
 from interpolation.status import Status
 
 Floats = npt.NDArray[np.float64]
@@ -54,7 +56,8 @@ def polynomial(points: Floats) -> Floats:
 def test_trilinear_functions_are_exact_across_levels(seed: int) -> None:
     cells = tree(seed)
     values = cells.filled(polynomial(cells.centres))
-    points = np.random.default_rng(seed).uniform(cells.lower, cells.upper, (500, 3))
+    rim = cells.spacing / 2
+    points = np.random.default_rng(seed).uniform(cells.lower + rim, cells.upper - rim, (500, 3))
     found, status = sample_tree(cells, [values], points)
     np.testing.assert_allclose(found[0], polynomial(points), atol=1e-12)
     assert (status == Status.OK).all()
@@ -86,6 +89,16 @@ def test_values_are_continuous_across_levels(seed: int) -> None:
         jumps.append(np.abs(np.diff(found[0])).max())
     # Half the distance, half the difference: a jump would stay.
     assert jumps[1] < 0.51 * jumps[0]
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(st.integers(0, 1000))
+def test_values_stay_within_those_of_the_cells_they_are_made_of(seed: int) -> None:
+    cells = tree(seed)
+    points = np.random.default_rng(seed).uniform(cells.lower, cells.upper, (500, 3))
+    weights = cells.locate(points).weights
+    assert weights.data.min() >= 0.0
+    np.testing.assert_allclose(weights.sum(axis=1), 1.0, rtol=1e-12)
 
 
 def test_without_refinement_it_is_scipy() -> None:
@@ -133,6 +146,65 @@ def test_one_plan_serves_every_variable() -> None:
     np.testing.assert_allclose(plan.gather([ones, 3 * ones]), [[1, np.nan], [3, np.nan]])
 
 
+def _by_definition(cells: CellTree, values: Floats, point: Floats) -> float:
+    """Average round the corners of the leaf that holds a point, one cell after another."""
+    sizes = cells.spacing / 2.0**cells.levels
+    numbers = np.flatnonzero(leaves(cells))
+
+    def leaf(place: Floats) -> int | None:
+        low = cells.centres[numbers] - sizes[numbers, None] / 2
+        holds = ((low <= place) & (place < low + sizes[numbers, None])).all(axis=1)
+        return int(numbers[holds][0]) if holds.any() else None
+
+    own = leaf(point)
+    assert own is not None
+    part = (point - cells.centres[own]) / sizes[own] + 0.5
+    total = 0.0
+    for corner in EIGHT:
+        at = cells.centres[own] + (corner - 0.5) * sizes[own]
+        round_it = [leaf(at + (way - 0.5) * sizes.min() / 8) for way in EIGHT]
+        there = [cell for cell in round_it if cell is not None]
+        mean = np.average(values[there], weights=1 / sizes[there])
+        total += float(np.prod(np.where(corner == 1, part, 1 - part)) * mean)
+    return total
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_corners_are_averaged_as_they_are_defined(seed: int) -> None:
+    cells = tree(seed)
+    values = cells.filled(np.random.default_rng(seed).normal(size=len(cells.levels)))
+    points = np.random.default_rng(seed).uniform(cells.lower, cells.upper, (40, 3))
+    found, status = sample_tree(cells, [values], points, method="corner-averaged")
+    wanted = [_by_definition(cells, values, point) for point in points]
+    np.testing.assert_allclose(found[0], wanted, rtol=1e-12, atol=1e-14)
+    assert (status == Status.OK).all()
+
+
+def test_corners_of_a_plain_lattice_are_averaged_as_on_a_grid() -> None:
+    shape = (6, 5, 7)
+    indices = np.array(list(np.ndindex(*shape)))
+    cells = CellTree(shape, (0.0, 0.0, 0.0), 0.5, np.zeros(len(indices), dtype=int), indices)
+    values = np.random.default_rng(0).normal(size=len(indices))
+    grid = Grid(*[np.linspace(0.0, 0.5 * (count - 1), count) for count in shape])
+    points = np.random.default_rng(1).uniform(cells.lower, cells.upper, (500, 3))
+    found, _ = sample_tree(cells, [values], points, method="corner-averaged")
+    wanted, _ = sample(grid, [values.reshape(shape)], points, method="corner-averaged")
+    np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-14)
+
+
+def test_a_leaf_touches_the_body_when_its_own_centre_is_inside() -> None:
+    cells = tree(2)
+    values, body = cells.filled(np.ones(len(cells.levels))), Sphere((2.0, 3.0, 0.0), 0.9)
+    points = np.random.default_rng(2).uniform(cells.lower, cells.upper, (300, 3))
+    plan = cells.locate(points, "nearest")
+    centres = cells.centres[plan.weights.indices]
+    inside = np.linalg.norm(centres - body.centre, axis=1) < body.radius
+    np.testing.assert_array_equal(plan.touches(body), inside)
+    assert 0 < inside.sum() < 300
+    _, status = sample_tree(cells, [values], points, method="nearest", body=body)
+    assert (status[inside] >= Status.TOUCHES_BODY).all()
+
+
 def test_status_of_points() -> None:
     cells = tree(2, share=0.0)
     values = cells.filled(np.random.default_rng(2).normal(size=len(cells.levels)))
@@ -172,7 +244,7 @@ def test_cells_that_are_no_tree_are_refused(change: object, fault: str) -> None:
 
 def test_other_methods_and_shapes_are_refused() -> None:
     cells = tree(0)
-    with pytest.raises(ValueError, match="linear and nearest only"):
+    with pytest.raises(ValueError, match="a refined grid has linear"):
         sample_tree(cells, [np.ones(len(cells.levels))], [[1.0, 2.0, 0.0]], method="cubic")
     with pytest.raises(ValueError, match=r"shape \(3,\)"):
         cells.filled(np.ones(3))

@@ -137,6 +137,19 @@ def test_a_track_ends_on_the_wall_at_the_right_time() -> None:
     np.testing.assert_allclose(tracks.times[track(tracks, 1)], [0, 4, 8, 10])
 
 
+@pytest.mark.parametrize("step", [2.5, 4.0])
+def test_a_long_step_does_not_jump_the_body(step: float) -> None:
+    axis = np.linspace(-5e6, 5e6, 11)
+    grid = Grid(axis, axis, axis)
+    still = GridVector.of(grid, [np.zeros(grid.shape)] * 6)
+    proton = Particles.of([[-3e6, 6e5, 0]], [[1e6, 0, 0]], PROTON, CHARGE, step)
+    limits = PushLimits(100, radius=1e6)
+    tracks = push(Forces(still), proton, limits, domain=(grid.lower, grid.upper))
+    np.testing.assert_array_equal(tracks.reasons, [EndReason.REACHED_BODY])
+    np.testing.assert_allclose(tracks.points[-1], [-8e5, 6e5, 0.0], atol=1e-2)
+    np.testing.assert_allclose(tracks.times[-1], 2.2)
+
+
 def test_a_hole_in_the_fields_ends_a_track() -> None:
     def holed(points: Floats) -> Floats:
         fields = np.zeros((len(points), 6))

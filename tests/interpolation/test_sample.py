@@ -2,7 +2,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from interpolation import engine
 from interpolation.body import Sphere
+from interpolation.gather import gather
+from interpolation.locate import locate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.status import Status
@@ -92,6 +95,33 @@ def test_many_points_are_sampled_as_few_are() -> None:
         np.testing.assert_array_equal(whole[:, part], few)
         np.testing.assert_array_equal(status[part], few_status)
     assert set(np.unique(status)) == set(Status)
+
+
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+@pytest.mark.parametrize("many", [1, 3, 4, 6, 8])
+@pytest.mark.parametrize("apart", [3.0, 1e-3], ids=["anywhere", "path"])
+def test_variables_side_by_side_give_what_they_give_apart(
+    apart: float, many: int, kind: str
+) -> None:
+    random = np.random.default_rng(many)
+    memory = random.normal(size=(*GRID.shape, many)).astype(kind)
+    memory[5, 5, 5] = np.nan
+    points = np.cumsum(random.normal(scale=apart, size=(1500, 3)), axis=0)
+    points = np.where(np.arange(1500)[:, None] % 50 == 0, 9.0, (points + 4.0) % 8.0 - 4.0)
+    beside = list(np.moveaxis(memory, -1, 0))
+    values, status = sample(GRID, beside, points, body=BODY)
+    wanted = [sample(GRID, [variable.copy()], points, body=BODY)[0][0] for variable in beside]
+    np.testing.assert_array_equal(values, wanted)
+    np.testing.assert_array_equal(gather(locate(GRID, points), beside), _gathered(beside, points))
+    with engine.numpy_only():
+        reference = sample(GRID, beside, points, body=BODY)
+    np.testing.assert_array_equal(values, reference[0])
+    np.testing.assert_array_equal(status, reference[1])
+
+
+def _gathered(variables: list[Floats], points: Floats) -> Floats:
+    with engine.numpy_only():
+        return gather(locate(GRID, points), variables)
 
 
 def test_no_points_give_empty_results_and_the_same_refusals() -> None:

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from interpolation import engine, march, streamline
 from interpolation.body import Sphere
 from interpolation.ends import EndReason
+from interpolation.particles import Forces, Particles, PushLimits, push
 from interpolation.rectilinear import Grid
+from interpolation.sample import sample
 from interpolation.streamline import Lines, TraceLimits, trace
 from interpolation.vector import GridVector
 
@@ -212,6 +214,18 @@ def test_a_spiral_is_not_closed() -> None:
     np.testing.assert_array_equal(lines.reasons, [EndReason.MAX_STEPS])
 
 
+@pytest.mark.parametrize("step", [0.05, 0.5])
+def test_a_helix_is_not_closed_however_long_its_steps(step: float) -> None:
+    axis = np.linspace(-2.0, 2.0, 81)
+    helix = sampled(
+        lambda points: rotation(points) + np.array([0, 0, 8e-4]), Grid(axis, axis, axis)
+    )
+    limits = TraceLimits(step, 1000, tolerance=1e-6)
+    lines = trace(helix, [[1.0, 0.0, 0.0]], limits, 1, domain=helix.domain)
+    assert lines.reasons[0] != EndReason.CLOSED_LOOP
+    assert line(lines)[-1, 2] > 0.01
+
+
 def test_lines_may_go_round_and_round() -> None:
     limits = TraceLimits(0.1, 100, closure=0.0)
     lines = trace(rotation, [[1.0, 0.0, 0.0]], limits, 1, domain=EVERYWHERE)
@@ -243,6 +257,23 @@ def test_lines_go_on_through_the_end_of_a_period() -> None:
     np.testing.assert_allclose(
         lines.points[-1], [1 + 50 / np.sqrt(5), 1 + 100 / np.sqrt(5), 1.0], rtol=1e-12
     )
+
+
+def test_a_body_in_a_periodic_box_is_refused() -> None:
+    axis = np.arange(5.0)
+    grid = Grid(axis, axis, axis, period=(5.0, None, None))
+    variables, body = [np.ones(grid.shape)] * 3, Sphere((2.0, 2.0, 2.0), 1.0)
+    with pytest.raises(ValueError, match="periodic"):
+        sample(grid, variables, [[1.0, 1.0, 1.0]], body=body)
+    with pytest.raises(ValueError, match="periodic"):
+        GridVector.of(grid, variables, body)
+    field, limits = GridVector.of(grid, variables), TraceLimits(0.5, 9, radius=1.0)
+    with pytest.raises(ValueError, match="periodic"):
+        trace(field, [[1.0, 1.0, 1.0]], limits, 1, domain=field.domain)
+    forces = Forces(GridVector.of(grid, variables * 2))
+    ion = Particles.of([[1.0, 1.0, 1.0]], [[1.0, 0.0, 0.0]], 1.0, 1.0, 0.1)
+    with pytest.raises(ValueError, match="periodic"):
+        push(forces, ion, PushLimits(9, radius=1.0), domain=field.domain)
 
 
 def abc_flow(points: Floats) -> Floats:
@@ -297,10 +328,11 @@ def test_both_engines_give_the_same_lines(
     values[0][5, 5, 5] = np.nan
     for part in values:
         part[8, 8, 8:10] = 0.0
-    field = GridVector.of(grid, values, Sphere((0.0, 0.0, 0.0), 1.0))
+    field = GridVector.of(grid, values, None if periodic else Sphere((0.0, 0.0, 0.0), 1.0))
     seeds = random.uniform(-6, 6, size=(15, 3))
+    radius = None if periodic else 1.5
     limits = TraceLimits(
-        0.4, 60, radius=1.5, region=((-9.0, -4.0, -5.0), (9.0, 5.0, 5.0)), tolerance=tolerance
+        0.4, 60, radius=radius, region=((-9.0, -4.0, -5.0), (9.0, 5.0, 5.0)), tolerance=tolerance
     )
     lines = trace(field, seeds, limits, direction, domain=field.domain)
     with engine.numpy_only():
@@ -353,6 +385,72 @@ def test_a_null_point_ends_a_line() -> None:
     np.testing.assert_allclose(line(lines, 0), [[0.0, 0, 0], [0.5, 0, 0]], atol=1e-15)
     np.testing.assert_array_equal(line(lines, 1), [[2.0, 0, 0]])
     np.testing.assert_array_equal(lines.reasons, [EndReason.NULL_FIELD] * 2)
+
+
+# The slopes of a linear field about its null, and what its null is: a point, or a line.
+_TURN = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))[0]
+_SINK = np.diag([-1.0, -2.0, -0.5])
+_NULLS = {
+    "sink": (_SINK, 0.0),
+    "turned sink": (_TURN @ _SINK @ _TURN.T, 0.0),
+    "spine": (np.diag([1.0, 1.0, -2.0]), 0.0),
+    "winding sink": (np.array([[-1.0, 3.0, 0.0], [-3.0, -1.0, 0.0], [0.0, 0.0, -1.0]]), 0.0),
+    "x-line": (np.diag([1.0, 0.0, -1.0]), 0.0),
+}
+
+
+@pytest.mark.parametrize("name", _NULLS)
+@pytest.mark.parametrize("tolerance", [None, 1e-4])
+@pytest.mark.parametrize("kind", ["f4", "f8"])
+def test_a_line_that_runs_into_a_null_ends_there(
+    name: str, tolerance: float | None, kind: str
+) -> None:
+    slopes, _ = _NULLS[name]
+    centre = np.array([0.017, -0.031, 0.023])
+    axis = np.linspace(-2.0, 2.0, 41)
+    field = sampled(lambda points: 3e-9 * (points - centre) @ slopes.T, Grid(axis, axis, axis))
+    field = GridVector.of(field.grid, [part.astype(kind) for part in field.components.values])
+    seed = centre + np.array([0.0, 0.0, 1.03])
+    if "sink" in name:
+        seed = centre + np.array([0.31, 0.47, 1.03])
+    lines = trace(field, [seed], TraceLimits(0.05, 1000, tolerance=tolerance), 1,
+                  domain=field.domain)  # fmt: skip
+    np.testing.assert_array_equal(lines.reasons, [EndReason.NULL_FIELD])
+    np.testing.assert_allclose(line(lines)[-1], centre, atol=1e-6)
+    ways = np.diff(line(lines), axis=0)
+    assert (np.einsum("ij,ij->i", ways[1:], ways[:-1]) > 0.0).all()
+
+
+def test_a_hairpin_through_a_current_sheet_is_no_null() -> None:
+    axis = np.linspace(-2.0, 2.0, 41)
+    sheet = sampled(
+        lambda points: np.stack([np.tanh(8 * points[:, 2]), 0 * points[:, 0], 0.05
+                                 + 0 * points[:, 0]], axis=1),
+        Grid(axis, axis, axis),
+    )  # fmt: skip
+    lines = trace(sheet, [[1.0, 0.0, -0.08]], TraceLimits(0.05, 1000), 1, domain=sheet.domain)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN])
+    assert line(lines)[-1, 0] == pytest.approx(2.0)
+    assert line(lines)[:, 0].min() < 0.9
+
+
+def test_a_line_past_a_null_goes_on() -> None:
+    axis = np.linspace(-2.0, 2.0, 41)
+    null = sampled(lambda points: points * [1.0, 1.0, -2.0], Grid(axis, axis, axis))
+    lines = trace(null, [[0.02, 0.0, 1.9]], TraceLimits(0.05, 1000), 1, domain=null.domain)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.LEFT_DOMAIN])
+    x, _, z = line(lines).T
+    np.testing.assert_allclose(x * x * z, 0.02**2 * 1.9, rtol=0.02)
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-3])
+def test_a_long_step_does_not_jump_the_body(tolerance: float | None) -> None:
+    axis = np.linspace(-2.0, 2.0, 11)
+    field = sampled(along_x, Grid(axis, axis, axis))
+    limits = TraceLimits(0.4, 100, radius=0.15, tolerance=tolerance)
+    lines = trace(field, [[-1.0, 0.1, 0.0], [-1.0, 0.16, 0.0]], limits, 1, domain=field.domain)
+    np.testing.assert_array_equal(lines.reasons, [EndReason.REACHED_BODY, EndReason.LEFT_DOMAIN])
+    np.testing.assert_allclose(line(lines)[-1], [-np.sqrt(0.15**2 - 0.1**2), 0.1, 0.0], atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -128,6 +128,25 @@ def test_bytes_are_bounded(good: bytes) -> None:
         read(good, Budget(bytes=100))
 
 
+@pytest.mark.parametrize("more", [0, 2**20])  # bytes, by which documents are read in two ways
+@pytest.mark.parametrize(
+    "inside", ["<x:b/>" * 3000, "<b " + " ".join(f"x:a{i}=''" for i in range(3000)) + "/>"]
+)
+def test_a_long_namespace_is_refused_before_names_are_made_of_it(
+    good: bytes, inside: str, more: int
+) -> None:
+    told = f"<a xmlns:x='{'u' * 100_000}'>{inside}</a>{' ' * more}".encode()
+    content = good.replace(b"<Format>", told + b"<Format>")
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadArgument, match="a namespace has more than 256 characters"):
+            read(content, Budget())
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 20_000_000
+
+
 def test_memory_does_not_grow_with_the_number_of_resources(good: bytes) -> None:
     head, _, rest = good.partition(b"  <NumericalData>")
     resource = b"  <NumericalData>" + rest.replace(b"</Spase>\n", b"")

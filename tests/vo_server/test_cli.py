@@ -159,7 +159,8 @@ def test_rank(folder: Path, shared: Path) -> None:
     assert (
         _run(folder, "fly", _RESOURCE, orbit, "--variable", "Ux", "-o", "seen.vot").returncode == 0
     )
-    done = _run(folder, "rank", "seen.vot", "--variable", "Ux", "--body", "Mars", "--keep", "kept")
+    asked = ("--variable", "Ux", "--body", "mars.Magnetosphere", "--keep", "kept")
+    done = _run(folder, "rank", "seen.vot", *asked)
     assert done.returncode == 0, done.stderr
     first = done.stdout.splitlines()[0].split()
     assert first[:3] == ["1", _RESOURCE, "0"]
@@ -201,7 +202,7 @@ def test_rank_by_an_observed_wind(folder: Path) -> None:
         f"2012-01-31T{hour:02}:00:00Z,{2.0 + 0.1 * hour},{450 + hour}\n" for hour in range(24)
     )
     (folder / "wind.csv").write_text(table)
-    asked = ["rank-wind", "wind.csv", "--body", "Mars", "--column", "Density=Np"]
+    asked = ["rank-wind", "wind.csv", "--body", "MARS.Magnetosheath", "--column", "Density=Np"]
     done = _run(folder, *asked, "--stop", "2012-01-31T11:00")
     assert done.returncode == 0, done.stderr
     assert "Density: 2.5e+06 +- 4.45e+05 of 11 values" in done.stderr

@@ -47,6 +47,7 @@ def test_both_sides_start_at_the_seed(along_x: Any, trajectory: Make) -> None:
     np.testing.assert_allclose(rows, forward + backward, atol=1e-12)
     np.testing.assert_array_equal(table.column("Btot"), 2.0)
     assert _constants(table) == {
+        "COOSYS": "MSO",
         "Step_length": 0.5,
         "Stop_radius": 1.0,
         "EndReason_Forward": "reached-the-body left-the-domain",

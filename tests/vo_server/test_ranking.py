@@ -79,11 +79,38 @@ def test_runs_whose_formula_has_no_value_are_left_out() -> None:
     assert found.values["Function"] == 2.0
 
 
+@pytest.mark.parametrize(
+    "formula",
+    ["9**9**9**9", "sqrt(-1)", "sqrt(-SW_Density)", "SW_Density / (SW_Density - SW_Density)"],
+)
+def test_a_formula_that_never_has_a_value_is_refused(formula: str) -> None:
+    wanted = criterion("Function", "Mars", 1.0, scale=1.0, formula=formula)
+    runs = [_run("a", density=1.0), _run("b", density=2.0), _run("unknown")]
+    with pytest.raises(BadArgument, match="the expression has no finite value"):
+        rank(runs, [wanted], 5)
+    if not wanted.formula or wanted.formula.names:
+        assert rank(runs[2:], [wanted], 5) == []
+    else:
+        with pytest.raises(BadArgument):
+            rank([], [wanted], 5)
+
+
 def test_distances_beyond_all_numbers_are_left_out() -> None:
     assert rank([_run("a", speed=1e300)], [criterion("Utot", "Mars", 0.0, scale=1e-300)], 5) == []
 
 
 @pytest.mark.parametrize("scale", [0.0, math.inf, math.nan])
 def test_scales_that_are_none(scale: float) -> None:
-    with pytest.raises(BadArgument, match="scale of Density must not be zero"):
+    with pytest.raises(BadArgument, match="the scale must not be zero"):
         criterion("Density", "Mars", 1.0, scale=scale)
+
+
+def test_the_flux_of_the_sun() -> None:
+    runs = [_run("quiet", solar_flux=1e-20), _run("active", solar_flux=2e-20), _run("untold")]
+    wanted = [criterion("Solar_F10.7", "Earth", 1.9e-20, scale=1e-20)]
+    near, far = rank(runs, wanted, 10)
+    assert (near.run.title, far.run.title) == ("active", "quiet")
+    assert near.terms["Solar_F10.7"] == pytest.approx(0.01)
+    assert near.values == {"Solar_F10.7": 2e-20}
+    ratio = criterion("Function", "Earth", 2.0, scale=1.0, formula="Solar_F10.7 / 1e-20")
+    assert [r.run.title for r in rank(runs, [ratio], 1)] == ["active"]

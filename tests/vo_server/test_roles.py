@@ -308,3 +308,10 @@ def test_a_time_scale_that_is_not_known() -> None:
     table = row((Parameter("MJD"), 1.0), constants=(_statement("timescale", "LST"),))
     with pytest.raises(BadTable, match="scale 'LST' is not known; known are UTC, TAI, TT, TDB"):
         times(table, argument="orbit")
+
+
+def test_the_columns_of_positions_tell_their_frame() -> None:
+    positions = tuple(Parameter(axis, unit="km", frame="gse") for axis in "XYZ")
+    header = Header((*positions, Parameter("Bx", unit="nT", frame="GSM")))
+    table = Table(header, tuple(np.zeros(1) for _ in header.parameters))
+    assert trajectory([table], body="", radius=None, argument="x").frame == Frame("GSE")

@@ -116,6 +116,7 @@ def test_the_description_says_what_was_done(make_source: Make, trajectory: Make)
         "Object: Mars",
         "Object radius: 3390000 m",
         "Coordinate system: MSO",
+        "Vectors in: MSO",
         "Interpolation: nearest",
         "Input: 1 positions with no frame stated, taken in MSO",
     ]

@@ -97,11 +97,14 @@ def test_orbits_that_cannot_be_used() -> None:
 def test_sampling_times() -> None:
     times = sampling_times(_T0, _T0 + 5 * _MINUTE, 2 * _MINUTE, Budget())
     assert ((times - _T0) / _MINUTE).tolist() == [0.0, 2.0, 4.0]
-    assert len(sampling_times(_T0, _T0, _MINUTE, Budget())) == 1
-    with pytest.raises(BadArgument, match="lies behind StopTime"):
-        sampling_times(_T0, _T0 - _MINUTE, _MINUTE, Budget())
+    for stop in (_T0, _T0 - _MINUTE):
+        with pytest.raises(BadArgument, match="must lie before StopTime"):
+            sampling_times(_T0, stop, _MINUTE, Budget())
     with pytest.raises(BadArgument, match="more than zero"):
-        sampling_times(_T0, _T0, np.timedelta64(0, "s"), Budget())
+        sampling_times(_T0, _T0 + _MINUTE, np.timedelta64(0, "s"), Budget())
+    first, last = np.datetime64("1700-01-01", "ns"), np.datetime64("2250-01-01", "ns")
+    far = sampling_times(first, last, np.timedelta64(36_500, "D"), Budget())
+    assert [str(time)[:4] for time in far] == ["1700", "1799", "1899", "1999", "2099", "2199"]
     century = np.datetime64("2200-01-01", "ns")
     with pytest.raises(TooMuch, match="points asked for; this node's limit is 1000000 points"):
         sampling_times(_T0, century, np.timedelta64(1, "ns"), Budget())

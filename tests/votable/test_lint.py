@@ -128,6 +128,15 @@ def test_many_rows_take_little_room() -> None:
     assert {"unit", "id"} <= set(rules(bad))
 
 
+def test_a_long_namespace_ends_the_check() -> None:
+    long = GOOD.replace("<VOTABLE", f"<VOTABLE xmlns:x='{'u' * 1000}'")
+    (finding,) = lint(long.encode(), Budget())
+    assert (finding.rule, finding.message) == (
+        "namespace",
+        "a namespace has more than 256 characters",
+    )
+
+
 def test_the_checker(tmp_path: Path) -> None:
     path = tmp_path / "a.vot"
     path.write_text(GOOD.replace('unit="km"', 'unit="Rm"'), encoding="utf-8")

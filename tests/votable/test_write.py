@@ -257,3 +257,11 @@ def test_stilts_reads_the_same(
         ",4611686018427387904,1970-01-01T00:00:00.000000001Z",
         "-Infinity,-5,",
     ]
+
+
+def test_the_rows_are_told_where_they_are_known() -> None:
+    header = Header((Parameter("a"),), rows=3)
+    blocks = [Table(header, (np.zeros(2),)), Table(header, (np.zeros(1),))]
+    assert b' nrows="3"' in b"".join(write(blocks))
+    with pytest.raises(ValueError, match="a table of 3 rows has 2"):
+        b"".join(write(blocks[:1]))

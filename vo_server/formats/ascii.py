@@ -11,7 +11,8 @@
 names. Reading also takes the plain style of other nodes, `#x y z B`, which tells no units. The
 names are the last comment line before the rows that has a word for each column. A missing number
 is `nan`, missing text `-`; logicals are 1 and 0. Blanks and `#` within text and names become `_`,
-blanks within units `.`. Array columns become one column an element, complex ones two.
+blanks within units `.`. Array columns become one column an element, complex ones two. Where
+components of vectors tell their frame, a line `# frames: - - GSM` has a word for each column.
 """
 
 import re
@@ -27,7 +28,7 @@ from vo_server.formats.source import lines, text_of
 from vo_server.model.table import Table
 
 _BREAKING = re.compile(r"[\s#]+")
-_UNITS = re.compile(r"units\s*:", re.IGNORECASE)
+_WORDS = re.compile(r"(?:units|frames)\s*:", re.IGNORECASE)
 _NO_NAMES = "the table has no line of column names; begin it with '# X Y Z' and '# units: km km km'"
 
 
@@ -71,6 +72,9 @@ def _texts(tables: Iterable[Table]) -> Iterator[str]:
     header = flat_header(first)
     yield f"# {' '.join(_names([p.name for p in header.parameters]))}\n"
     yield f"# units: {' '.join(_unit(p.unit) for p in header.parameters)}\n"
+    frames = [_unit(p.frame) for p in header.parameters]
+    if set(frames) != {"-"}:
+        yield f"# frames: {' '.join(frames)}\n"
     yield from comments.describe(header)
     notes: list[comments.Note] = []
     for table in blocks:
@@ -87,6 +91,14 @@ def _names(names: Sequence[str]) -> list[str]:
 
 def _unit(unit: str | None) -> str:
     return ".".join(unit.split()).replace("#", "_") if unit and unit.strip() else "-"
+
+
+def _told(key: str, said: Sequence[comments.Note], count: int) -> list[str | None]:
+    """Give what a comment line tells of each column, None where it is `-` or not there."""
+    words = next((value.split() for name, value in said if name.lower() == key), ["-"] * count)
+    if len(words) != count:
+        raise BadTable(f"the table has {count} columns, but {len(words)} {key}")
+    return [None if word == "-" else word for word in words]
 
 
 class _Document:
@@ -108,16 +120,15 @@ class _Document:
         names = before.pop(candidates[-1]).split() if candidates else []
         if not names:
             raise BadTable(_NO_NAMES)
-        units = next((s[1].split() for s in statements if s and s[0].lower() == "units"), None)
-        if units is not None and len(units) != len(names):
-            raise BadTable(f"the table has {len(names)} columns, but {len(units)} units")
-        told = comments.remarks([line for line in before if not _UNITS.match(line)])
+        said = [s for s in statements if s is not None]
+        told = comments.remarks([line for line in before if not _WORDS.match(line)])
         return untyped.Layout(
             names,
-            [None if unit == "-" else unit for unit in units or ["-"] * len(names)],
+            _told("units", said, len(names)),
             told.name,
             told.description,
             told.constants,
+            _told("frames", said, len(names)),
         )
 
     def _before(self) -> tuple[list[str], int | None]:

@@ -2,9 +2,10 @@
 
 Floats keep their type, integers become int, logicals byte (-1 where unknown), text char padded
 with NUL, times double seconds since midnight before the first one. Missing floats are NaN, as
-`missing_value` and `_FillValue` say. Array columns have a second dimension; complex ones are two
-variables, NAME_re and NAME_im. Each `Key: value` line of the description, each constant and each
-note is a global attribute. Names keep their ASCII letters, digits and `_.@+-`.
+`missing_value` and `_FillValue` say; a vector's component has its `frame`. Array columns have a
+second dimension; complex ones are two variables, NAME_re and NAME_im. Each `Key: value` line of
+the description, each constant and each note is a global attribute. Names keep their ASCII
+letters, digits and `_.@+-`.
 
 Reading takes the variables along one dimension: that of the most one-dimensional ones.
 """
@@ -106,6 +107,7 @@ def _described(parameter: Parameter) -> Written:
         "long_name": " ".join(parameter.description.split()) or parameter.name,
         "ucd": parameter.ucd,
         "utype": parameter.utype,
+        "frame": parameter.frame,
     }
     return {name: word for name, word in words.items() if word}
 
@@ -265,6 +267,7 @@ def _decoded(variable: Variable) -> tuple[Parameter, Column]:
         _word(attributes, "ucd"),
         _word(attributes, "utype"),
         description="" if told == variable.name else told,
+        frame=_word(attributes, "frame"),
     )
     if not _is_number(variable):
         longest = data.shape[-1] if data.ndim == 2 else 1

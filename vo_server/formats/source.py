@@ -126,6 +126,12 @@ def frame_statement(name: str) -> Constant:
     return Constant(Parameter("COOSYS", TEXT, ucd="pos.frame"), name)
 
 
+def tells_place(constant: Constant) -> bool:
+    """Tell whether a constant tells the coordinate frame of a table's positions."""
+    words = (constant.parameter.ucd or "").lower().split(";")
+    return words[0].strip() == "pos.frame"
+
+
 def timescale_statement(name: str) -> Constant:
     """Give the constant that tells in which scale a table's times are: UTC, TT, TDB, ..."""
     return Constant(Parameter("timescale", TEXT, ucd="time.scale"), name)

@@ -1,7 +1,7 @@
 """Tables of text whose columns declare no type: read twice, to find types and then to convert."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from itertools import islice
 from typing import Protocol
@@ -33,13 +33,17 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What is known of a table before its rows: names, units, and the remarks around it."""
+    """What is known of a table before its rows: names, units, and the remarks around it.
+
+    frames: of the columns, empty where none tells its own.
+    """
 
     names: Sequence[str]
     units: Sequence[str | None]
     name: str = ""
     description: str = ""
     constants: tuple[Constant, ...] = ()
+    frames: Sequence[str | None] = ()
 
 
 class Document(Protocol):
@@ -76,8 +80,14 @@ def tables(document: Document, budget: Budget) -> Iterator[Table]:
             narrowing.see(cells)
     header = Header(
         tuple(
-            narrowing.parameter(name, unit)
-            for narrowing, name, unit in zip(columns, layout.names, layout.units, strict=True)
+            replace(narrowing.parameter(name, unit), frame=frame)
+            for narrowing, name, unit, frame in zip(
+                columns,
+                layout.names,
+                layout.units,
+                layout.frames or [None] * len(columns),
+                strict=True,
+            )
         ),
         layout.name,
         layout.description,

@@ -49,7 +49,8 @@ class Parameter:
     What only some formats can say: label, and labels and units one an element; fill: the text
     that stands for a missing value on the wire; length: most bytes of a text in UTF-8; frame:
     coordinate frame; components: of a vector, such as x, y, z; bins: one a dimension;
-    media_type: of what a column of URLs points at.
+    media_type: of what a column of URLs points at; id: by which VOTable refers to the column,
+    where it must be this one.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Parameter:
     components: tuple[str, ...] = ()
     bins: tuple[Bins, ...] = ()
     media_type: str | None = None
+    id: str | None = None
 
 
 def vector_name(name: str) -> tuple[str, str]:

@@ -26,7 +26,8 @@ class Conditions:
     """The solar wind that flows into a run.
 
     density: 1/m3; speed: m/s; temperature: K; magnetic_field: T, x y z in the run's frame; time:
-    when, UTC, of a wind that changes. What nobody told is None.
+    when, UTC, of a wind that changes; solar_flux: of the Sun at 10.7 cm (F10.7), W m-2 Hz-1. What
+    nobody told is None.
     """
 
     density: float | None = None
@@ -34,6 +35,7 @@ class Conditions:
     temperature: float | None = None
     magnetic_field: tuple[float, float, float] | None = None
     time: np.datetime64 | None = None
+    solar_flux: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,28 +212,37 @@ class Output(_Section):
 
 
 _Field = Annotated[str, _is("T")]
+_FLUX = "W.m-2.Hz-1"
 
 
 class SolarWind(_Section):
-    """Upstream conditions of a run, each with its unit; time: when, where they change."""
+    """Upstream conditions of a run, each with its unit.
+
+    time: when, where they change; solar_flux: of the Sun at 10.7 cm (F10.7).
+    """
 
     time: Time | None = None
     density: Annotated[str, _is("1/m3")] | None = None
     velocity: Annotated[str, _is("m/s")] | None = None
     temperature: Annotated[str, AfterValidator(_temperature)] | None = None
     magnetic_field: tuple[_Field, _Field, _Field] | None = None
+    solar_flux: Annotated[str, _is(_FLUX)] | None = None
 
     def conditions(self) -> Conditions:
         """Give them in SI units."""
-        density, speed = (
+        density, speed, flux = (
             None if text is None else _quantity(text, unit)
-            for text, unit in ((self.density, "1/m3"), (self.velocity, "m/s"))
+            for text, unit in (
+                (self.density, "1/m3"),
+                (self.velocity, "m/s"),
+                (self.solar_flux, _FLUX),
+            )
         )
         field = None
         if self.magnetic_field is not None:
             x, y, z = (_quantity(text, "T") for text in self.magnetic_field)
             field = (x, y, z)
-        return Conditions(density, speed, _kelvin(self.temperature), field, self.moment)
+        return Conditions(density, speed, _kelvin(self.temperature), field, self.moment, flux)
 
     @property
     def moment(self) -> np.datetime64 | None:

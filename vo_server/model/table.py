@@ -21,12 +21,16 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a whole table is: the same object in every block of a stream."""
+    """What a whole table is: the same object in every block of a stream.
+
+    rows: of all blocks together, None where nobody knows them yet.
+    """
 
     parameters: tuple[Parameter, ...]
     name: str = ""
     description: str = ""
     constants: tuple[Constant, ...] = ()
+    rows: int | None = None
 
     def index(self, name: str) -> int | None:
         """Give the position of the column of this name, None where there is none."""

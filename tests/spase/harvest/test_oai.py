@@ -183,6 +183,8 @@ _CIRCLE = "<ListRecords><resumptionToken>same</resumptionToken></ListRecords>"
         (_page(_RECORD.format("<!---->" * 2000)), "without end"),
         (_page(_RECORD.format("<?b?>" * 2000)), "without end"),
         (_page(_RECORD.format("<b c='' d='' e=''/>" * 500)), "without end"),
+        (_page(_RECORD.format("".join(f"<b xmlns:c{i}='d:'/>" for i in range(1000)))), "without e"),
+        (_page(f"<x:a xmlns:x='{'u' * 300}'/>"), "a namespace has more than 256 characters"),
         (b"<html><body/></html>", "none of OAI-PMH"),
         (b"<!DOCTYPE a [<!ENTITY b 'c'>]><a/>", "none of OAI-PMH"),
         (b"", "no XML"),

@@ -65,6 +65,12 @@ def test_an_output_that_changes_in_a_wind_that_changes(tmp_path: Path) -> None:
     assert [w.time for w in winds] == [s.moment for s in output.snapshots]
 
 
+def test_the_flux_of_the_sun_is_in_solar_flux_units(tmp_path: Path) -> None:
+    told = _GOOD.replace('frame = "MSO"', 'frame = "MSO"\nsolar_wind.solar_flux = "150 sfu"')
+    (wind,) = read_run(_write(tmp_path, told), "MyLab").solar_wind
+    assert wind.conditions().solar_flux == pytest.approx(1.5e-20)
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [
@@ -93,6 +99,7 @@ def test_an_output_that_changes_in_a_wind_that_changes(tmp_path: Path) -> None:
         ('file = "a.nc"', 'file = "a\\u0000.nc"', "run.outputs.0.file: "),
         ('frame = "MSO"', 'solar_wind.density = "5"', "run.solar_wind.0.density: "),
         ('frame = "MSO"', 'solar_wind.velocity = "5 nT"', "'nT' cannot become 'm/s'"),
+        ('frame = "MSO"', 'solar_wind.solar_flux = "5 nT"', "'nT' cannot become 'W.m-2.Hz-1'"),
         (
             'frame = "MSO"',
             'solar_wind.magnetic_field = ["1 nT", "2 nT", "3 km"]',

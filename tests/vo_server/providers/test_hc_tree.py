@@ -198,6 +198,22 @@ def test_the_real_refined_run(shared: Path) -> None:
         np.testing.assert_allclose(
             made.sample(far, ["Bx"], "linear")[0][0], peer(far), rtol=1e-12, atol=1e-24
         )
+        # By nearest a point has its own leaf's number; no linear value leaves the leaves' range.
+        shift = 0.4 * tree.spacing / 2.0 ** tree.levels[chosen, None]
+        ways = np.random.default_rng(5).uniform(-1.0, 1.0, centres[chosen].shape)
+        beside = centres[chosen] + shift * ways
+        held = made.domain.holds(beside)
+        nearest, _ = made.sample(beside[held], ["Density"], "nearest")
+        np.testing.assert_allclose(nearest[0], data[held, 0] / header.mass, rtol=1e-12)
+        anywhere = np.random.default_rng(6).uniform(tree.lower, tree.upper, (20_000, 3))
+        linear, status = made.sample(anywhere, ["Density"], "linear")
+        assert np.nanmin(linear[0]) >= 0.0
+        # Averaging corners smooths: nothing new is larger, and the mean is kept.
+        averaged, _ = made.sample(anywhere, ["Density"], "corner-averaged")
+        good = np.isfinite(averaged[0]) & np.isfinite(linear[0])
+        assert good.mean() > 0.9
+        assert averaged[0][good].max() < linear[0][good].max()
+        assert averaged[0][good].mean() == pytest.approx(linear[0][good].mean(), rel=0.05)
         # Along any line there is no jump from cell to cell or level to level.
         ends = np.array([[-1.5e7, 1.3e6, 2.1e6], [1.5e7, 9e6, -3e6]])
         jumps = []
