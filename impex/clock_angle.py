@@ -49,6 +49,11 @@ class Turn:
         cosine, sine = np.cos(self.angle), np.sin(self.angle)
         return y * cosine + z * sine, z * cosine - y * sine
 
+    def errors(self, y: Column, z: Column) -> tuple[Column, Column]:
+        """Give the errors of turned components at their largest."""
+        cosine, sine = abs(np.cos(self.angle)), abs(np.sin(self.angle))
+        return y * cosine + z * sine, z * cosine + y * sine
+
     def back(self, points: Points) -> Points:
         """Turn points (n, 3) the other way, into the run as it was computed."""
         y, z = Turn(-self.angle).vectors(points[:, 1], points[:, 2])
@@ -74,7 +79,13 @@ class Turn:
         names = _with_partners(request)
         flight = self.trajectory(request.trajectory, request.resource, argument=argument)
         width = len(flight.table.columns)
-        shown = [*range(width), *(width + names.index(name) for name in request.names)]
+        count = len(names)
+        places = [width + names.index(name) for name in request.names]
+        shown = [*range(width), *places]
+        if request.error:
+            shown += [place + count for place in places]
+        if request.status:
+            shown.append(width + count * (2 if request.error else 1))
         header: Header | None = None
         turned = replace(request, names=names, trajectory=flight)
         for table in fly(turned, source, budget, argument=argument):
@@ -91,6 +102,9 @@ class Turn:
                 if component == "y":
                     y, z = width + i, width + names.index(f"{quantity}z")
                     columns[y], columns[z] = self.vectors(columns[y], columns[z])
+                    if request.error:
+                        y, z = y + count, z + count
+                        columns[y], columns[z] = self.errors(columns[y], columns[z])
             yield Table(header, tuple(columns[i] for i in shown), table.notes)
 
 

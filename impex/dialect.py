@@ -5,7 +5,7 @@ nothing about an operation is written a second time.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from schemas.simple_type import SimpleType
 
@@ -27,6 +27,19 @@ class Record:
             else:
                 yield member
 
+    def published(self) -> "Record":
+        """Give the record without what is this node's own."""
+        return Record(
+            self.name,
+            tuple(
+                replace(member, type=member.type.published())
+                if isinstance(member.type, Record)
+                else member
+                for member in self.members
+                if not member.own
+            ),
+        )
+
     def walk(self) -> Iterator["Parameter"]:
         """Give every member, each followed by its own members."""
         for member in self.members:
@@ -44,7 +57,9 @@ class Parameter:
     what its absence, or an empty element, means here; count: items that a list must have, 0 for
     any number; hollow: whether a list that must come may have none; limit: how often it may come
     here, where the schema sets no bound; spread: whether the members of its record are understood
-    beside it too; open: whether values beyond those that its type enumerates are taken as well.
+    beside it too; open: whether values beyond those that its type enumerates are taken as well;
+    own: whether it is understood without being a part of the published service, and so of its
+    WSDL.
     """
 
     name: str
@@ -59,6 +74,7 @@ class Parameter:
     limit: int = 1000
     spread: bool = False
     open: bool = False
+    own: bool = False
     aliases: tuple[str, ...] = ()
     note: str = ""
 
@@ -156,6 +172,11 @@ class Dialect:
     def documents(self) -> bool:
         """Whether an answer is a whole VOTable."""
         return any(operation.reply.type is None for operation in self.operations)
+
+    def published(self) -> "Dialect":
+        """Give the dialect without what is this node's own."""
+        operations = (replace(o, request=o.request.published()) for o in self.operations)
+        return replace(self, operations=tuple(operations))
 
     def simple_types(self) -> dict[SimpleType, None]:
         """Give every simple type in use, each after those it is made from."""

@@ -90,6 +90,18 @@ def variable(namespace: str) -> Parameter:
     )
 
 
+def additions(namespace: str) -> Parameter:
+    """Give the parameter that asks for columns beside the values."""
+    return Parameter(
+        "Additions",
+        listed(namespace, "Additions", enumerated(namespace, "Addition", "Status", "Error")),
+        least=0,
+        own=True,
+        note="Columns beside the values, none when left out: Status, a number that tells why there "
+        "is no value, and Error, an estimate of how far off each value is. This node's own.",
+    )
+
+
 def channels(namespace: str) -> Parameter:
     """Give the parameter that chooses energies."""
     return optional(

@@ -9,6 +9,7 @@ from impex.elements import (
     RESOLUTION,
     RESOURCE,
     TIMES,
+    additions,
     channels,
     enumerated,
     extra,
@@ -146,7 +147,7 @@ def _ask(name: str, note: str, *members: Parameter) -> Operation:
     )
 
 
-_VALUE_EXTRA = extra("getDataPointValue", _INTERPOLATION, _OUTPUT)
+_VALUE_EXTRA = extra("getDataPointValue", _INTERPOLATION, _OUTPUT, additions(NAMESPACE))
 _SPECTRA_EXTRA = extra("getDataPointSpectra", _SPECTRA_INTERPOLATION, _OUTPUT, channels(NAMESPACE))
 
 FMI = Dialect(

@@ -9,6 +9,7 @@ from impex.elements import (
     RESOLUTION,
     RESOURCE,
     TIMES,
+    additions,
     channels,
     enumerated,
     extra,
@@ -65,7 +66,7 @@ def _ask(name: str, note: str, *members: Parameter) -> Operation:
     )
 
 
-_VALUE_EXTRA = extra("getDataPointValue", _CLOCK_ANGLE, _OUTPUT)
+_VALUE_EXTRA = extra("getDataPointValue", _CLOCK_ANGLE, _OUTPUT, additions(NAMESPACE))
 _SPECTRA_EXTRA = extra("getDataPointSpectra", _CLOCK_ANGLE, _OUTPUT, channels(NAMESPACE))
 
 _VALUE_FLIGHT = _ask(

@@ -102,18 +102,23 @@ class Operations:
         names = parameter_names(entry.resource, wanted, argument="Variable")
         source = source_of(entry, _RESOURCE)
         method, kind, turn = self._method(given), self._kind(given), self._turn(given, entry)
+        added = sorted(given.get("Additions") or ())
         sample = turn.fly if turn else fly
         with self._way(given, entry.resource, budget) as way:
 
             def tables() -> Iterable[Table]:
                 flight = way.trajectory()
                 join = self._parity.snapshots
-                request = SampleRequest(entry.resource, names, flight, method, join=join)
+                request = SampleRequest(
+                    entry.resource, names, flight, method,
+                    status="Status" in added, error="Error" in added, join=join,
+                )  # fmt: skip
                 flown = sample(request, source, budget, argument=way.argument)
                 flown = self._parity.filled(flown, len(flight.table.columns))
                 return flown if kind == "votable" else positions_first(flown, flight)
 
-            key = self._key("getDataPointValue", entry, *way.key, method, repr(turn), *names)
+            told = (method, repr(turn), repr(added))
+            key = self._key("getDataPointValue", entry, *way.key, *told, *names)
             return self._result(key, kind, tables, budget)
 
     def data_point_spectra(self, given: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ _HTTP = "http://schemas.xmlsoap.org/soap/http"
 
 def wsdl(dialect: Dialect, address: str) -> bytes:
     """Give the description of a dialect that is served at `address`."""
+    dialect = dialect.published()
     nsmap = {"wsdl": WSDL, "soap": SOAP_BINDING, **prefixes(dialect)}
     root: Any = etree.Element(f"{{{WSDL}}}definitions", nsmap=nsmap)
     root.set("name", dialect.definitions)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from interpolation.rectilinear import Floats
+from interpolation.rectilinear import Floats, real_numbers
 
 _Corners = tuple[npt.ArrayLike, npt.ArrayLike]
 
@@ -42,12 +42,13 @@ def plane(
     misses the box, or more points than `most`.
     """
     base, way = _triple("point", point), _triple("normal", normal)
-    length = np.linalg.norm(way)
-    if not 0 < length < np.inf:
+    if not way.any():
         raise ValueError("normal has no length")
     if not 0 < resolution < np.inf:
         raise ValueError(f"resolution is {resolution}; it must be positive and finite")
-    way = way / length
+    # Scaled first: the squares of its components may be too large or too small for numbers.
+    way = way / np.abs(way).max()
+    way /= np.linalg.norm(way)
     nearest = int(np.argmin(np.abs(way)))
     along_u = np.eye(3)[nearest] - way[nearest] * way
     along_u /= np.linalg.norm(along_u)
@@ -88,7 +89,7 @@ def shell(
 
 
 def _triple(name: str, numbers: npt.ArrayLike) -> Floats:
-    triple = np.asarray(numbers, dtype=np.float64)
+    triple = np.asarray(real_numbers(name, numbers), dtype=np.float64)
     if triple.shape != (3,) or not np.isfinite(triple).all():
         raise ValueError(f"{name} is {numbers!r}; three finite numbers are wanted")
     return triple

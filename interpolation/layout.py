@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from interpolation.rectilinear import Grid
+from interpolation.rectilinear import Grid, real_numbers
 
 Indices = npt.NDArray[np.intp]
 Values = npt.NDArray[Any]
@@ -97,12 +97,11 @@ class Variables:
 
     def __post_init__(self) -> None:
         for variable in self.values:
+            real_numbers("a variable", variable)
             if variable.shape != self.grid.shape:
                 raise ValueError(
                     f"a variable has shape {variable.shape}; the grid has {self.grid.shape}"
                 )
-            if variable.dtype.kind not in "biuf":
-                raise ValueError(f"a variable has type {variable.dtype}; real numbers are wanted")
 
     @cached_property
     def flat(self) -> tuple[FlatVariable, ...]:

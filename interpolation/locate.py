@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from interpolation import engine
-from interpolation.rectilinear import Floats, Grid
+from interpolation.rectilinear import Floats, Grid, real_numbers
 
 # Periods that a coordinate may lie away from the first before its fraction means nothing.
 MAX_PERIODS = 1e6
@@ -61,7 +61,7 @@ def locate(grid: Grid, points: npt.ArrayLike) -> Plan:
     Cell i holds g[i] <= x < g[i + 1], the last one its upper end too, and the fraction is
     (x - g[i]) / (g[i + 1] - g[i]): the rule of SciPy's RegularGridInterpolator, which turns
     descending axes round first. A coordinate along a periodic axis is first moved by whole
-    periods into the first one. Raises ValueError for points of another shape.
+    periods into the first one. Raises ValueError for points of another shape or type.
     """
     positions = points_array(points)
     count = len(positions)
@@ -77,8 +77,8 @@ def locate(grid: Grid, points: npt.ArrayLike) -> Plan:
 
 
 def points_array(points: npt.ArrayLike) -> Floats:
-    """Give points as (n, 3) float64; raises ValueError if they have another shape."""
-    array = np.ascontiguousarray(points, dtype=np.float64)
+    """Give points as (n, 3) float64; raises ValueError if they are of another shape or type."""
+    array = np.ascontiguousarray(real_numbers("points", points), dtype=np.float64)
     if array.ndim != 2 or array.shape[1] != 3:
         raise ValueError(f"points have shape {array.shape}; (n, 3) is wanted")
     return array

@@ -14,11 +14,12 @@ import numpy.typing as npt
 
 from interpolation import engine
 from interpolation.body import Sphere, refuse_images
+from interpolation.counts import check_count
 from interpolation.ends import EndReason, Reasons
 from interpolation.layout import Group
 from interpolation.locate import points_array
 from interpolation.march import AT_WALL, GOING, LANDINGS, NEAR, PARTS
-from interpolation.rectilinear import Floats
+from interpolation.rectilinear import Floats, real_numbers
 from interpolation.vector import GridVector
 from interpolation.walls import Corner, Walls, box
 
@@ -28,6 +29,8 @@ LIGHT = 299_792_458.0
 # Steps that a compiled kernel takes, and points for which it is given room, at a time.
 _WORK, _ROOM = 400_000, 65_536
 _COLUMNS = 7
+# Of two vectors.
+_COMPONENTS = 6
 
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
@@ -49,6 +52,8 @@ class Forces:
     def __call__(self, points: Floats) -> tuple[Floats, Floats]:
         """Give magnetic and electric field, each (n, 3), in T and V/m; NaN where there is none."""
         found = self.fields(points)
+        if found.shape != (len(points), _COMPONENTS):
+            raise ValueError(f"fields have shape {found.shape}; (n, {_COMPONENTS}) is wanted")
         magnetic, other = found[:, :3] * self.factors[0], found[:, 3:] * self.factors[1]
         return magnetic, _cross(magnetic, other) if self.flow else other
 
@@ -69,9 +74,8 @@ class PushLimits:
     region: tuple[Corner, Corner] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("max_steps", "stride"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
+        check_count("max_steps", self.max_steps)
+        check_count("stride", self.stride)
         if self.radius is not None:
             Sphere(self.centre, self.radius)
         if self.region is not None:
@@ -149,7 +153,7 @@ def push(
     step whose middle has no fields is not taken: the track ends as MASKED. A particle that
     starts beyond a wall or where there are no fields is a BAD_SEED, its track one point.
     `spend` is called now and then with the number of points so far and may stop the work by
-    raising.
+    raising. Raises ValueError for fields that have not six components.
     """
     walls = Walls(
         domain=box("domain", domain),
@@ -159,6 +163,7 @@ def push(
     pusher = _Pusher(forces, particles, limits, walls)
     fields = forces.fields
     if isinstance(fields, GridVector):
+        fields.check(_COMPONENTS)
         refuse_images(walls.body, fields.grid.periodic)
     if engine.kernels() is not None and isinstance(fields, GridVector):
         group = fields.group
@@ -357,7 +362,7 @@ def _cross(a: Floats, b: Floats) -> Floats:
 
 
 def _each(name: str, numbers: npt.ArrayLike, count: int) -> Floats:
-    array = np.asarray(numbers, dtype=np.float64)
+    array = np.asarray(real_numbers(name, numbers), dtype=np.float64)
     if array.shape not in ((), (1,), (count,)) or not np.isfinite(array).all():
         raise ValueError(f"{name} wants one finite number, or one for each of {count} particles")
     return np.array(np.broadcast_to(array, (count,)))

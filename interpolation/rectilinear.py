@@ -121,8 +121,21 @@ class Grid:
         return addresses, counts, tables, sizes, scale, self.periodic, wraps
 
 
+def real_numbers(what: str, numbers: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Give an array as it is; raises ValueError, naming it, for what is not real numbers alone.
+
+    A masked array is refused: its mask would be read through.
+    """
+    if isinstance(numbers, np.ma.MaskedArray):
+        raise ValueError(f"{what} is a masked array; put NaN where it is masked")
+    array = np.asarray(numbers)
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{what} has type {array.dtype}; real numbers are wanted")
+    return array
+
+
 def _axis(name: str, nodes: npt.ArrayLike) -> Floats:
-    axis = _read_only(nodes)
+    axis = _read_only(real_numbers(f"axis {name}", nodes))
     if axis.ndim != 1 or axis.size < 2:
         raise ValueError(f"axis {name} has shape {axis.shape}; at least two nodes are wanted")
     if not np.isfinite(axis).all():

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from interpolation import engine
 from interpolation.body import Sphere, refuse_images
+from interpolation.counts import check_count
 from interpolation.ends import Reasons
 from interpolation.layout import Group
 from interpolation.locate import points_array
@@ -28,6 +29,8 @@ _WORK = 200_000
 _ROOM = 65_536
 # Lines for which one more thread is worth its beginning.
 _LEAST = 64
+# Of the vector that is followed.
+_COMPONENTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,7 @@ class TraceLimits:
     def __post_init__(self) -> None:
         if not 0 < self.step < np.inf:
             raise ValueError(f"step is {self.step}; it must be positive and finite")
-        if self.max_steps < 1:
-            raise ValueError(f"max_steps is {self.max_steps}; it must be at least 1")
+        check_count("max_steps", self.max_steps)
         if self.tolerance is not None and not 0 < self.tolerance < np.inf:
             raise ValueError(f"tolerance is {self.tolerance}; it must be positive and finite")
         if not 0 <= self.closure < 1:
@@ -100,11 +102,14 @@ def trace(
     that turns back beside a null of the vector ends the line there, as NULL_FIELD. A step that
     finds no vector elsewhere is not taken: the line ends as MASKED, or as NULL_FIELD where the
     vector is zero. The line of a BAD_SEED is the seed alone. Raises ValueError for another
-    direction, for seeds or a domain of another shape, or for a radius on a periodic grid.
+    direction, for seeds or a domain of another shape, for a vector that has not three components,
+    or for a radius on a periodic grid.
     """
     if direction not in (1, -1):
         raise ValueError(f"direction is {direction}; it must be 1 or -1")
     start = points_array(seeds)
+    if isinstance(vector, GridVector):
+        vector.check(_COMPONENTS)
     walls = Walls(
         domain=box("domain", domain),
         region=None if limits.region is None else box("region", limits.region),

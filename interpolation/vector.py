@@ -41,6 +41,12 @@ class GridVector:
             vectors[inside_body(points, self.body)] = np.nan
         return vectors
 
+    def check(self, components: int) -> None:
+        """Raise ValueError unless there are so many components."""
+        found = len(self.components.values)
+        if found != components:
+            raise ValueError(f"the field has {found} components; {components} are wanted")
+
     @property
     def domain(self) -> tuple[Floats, Floats]:
         """Lower and upper corner of where the field is; without end along a periodic axis."""

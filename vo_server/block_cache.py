@@ -18,6 +18,8 @@ from vo_server.blocks import Array, Blocks, Chunking, Shape, Window, all_of
 _SMALL = 1_048_576
 # What could be read of a file in the time that sampling one part takes beside its reading.
 _PART = 262_144
+# Smaller chunks are read and kept several at a time: to handle one costs more than its bytes.
+_LEAST = 4096
 _SLAB = 8_388_608  # bytes read at a time of an array without compressed chunks
 
 
@@ -114,9 +116,13 @@ def _readers() -> ThreadPoolExecutor:
 
 
 class Kept:
-    """Blocks behind a cache: a whole array once it pays, chunks or parts before that."""
+    """Blocks behind a cache: a whole array once it pays, chunks or parts before that.
+
+    chunking: how the array is best read.
+    """
 
     def __init__(self, blocks: Blocks, cache: BlockCache) -> None:
+        self.chunking = _worth_reading(blocks)
         self._blocks = blocks
         self._cache = cache
         self._read = 0
@@ -130,11 +136,6 @@ class Kept:
     def dtype(self) -> np.dtype[Any]:
         """Type of the values."""
         return self._blocks.dtype
-
-    @property
-    def chunking(self) -> Chunking:
-        """How the array is best read."""
-        return self._blocks.chunking
 
     @property
     def nbytes(self) -> int:
@@ -167,6 +168,9 @@ class Kept:
     def window(self, window: Window) -> Array:
         """Give a part of the array, read-only where it comes out of the cache."""
         chunking = self.chunking
+        ready = self.in_memory()
+        if ready is not None:
+            return ready[window]
         if not chunking.whole:
             return self._blocks.window(window)
         numbers = list(itertools.product(*chunking.touched(window)))
@@ -213,6 +217,22 @@ class Kept:
             slab = list(all_of(self.shape))
             slab[axis] = slice(start, min(length, start + step))
             yield slab[0], slab[1], slab[2]
+
+
+def _worth_reading(blocks: Blocks) -> Chunking:
+    """Give the chunking of blocks, tiny chunks taken several at a time."""
+    chunking = blocks.chunking
+    while chunking.whole and math.prod(chunking.size) * blocks.dtype.itemsize < _LEAST:
+        growing = [size < nodes for size, nodes in zip(chunking.size, blocks.shape, strict=True)]
+        if not any(growing):
+            break
+        shortest = min(size for size, grows in zip(chunking.size, growing, strict=True) if grows)
+        x, y, z = (
+            2 if grows and size == shortest else 1
+            for size, grows in zip(chunking.size, growing, strict=True)
+        )
+        chunking = chunking.grouped((x, y, z))
+    return chunking
 
 
 def fit(arrays: Sequence[Kept]) -> bool:

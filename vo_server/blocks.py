@@ -1,7 +1,7 @@
 """Blocks: three-dimensional arrays that are read by parts, and how they are divided."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -33,6 +33,11 @@ class Chunking:
             for n, size, shift, length in zip(number, self.size, self.shift, shape, strict=True)
         )
         return x, y, z
+
+    def grouped(self, times: Shape) -> "Chunking":
+        """Give the division into so many chunks along each axis at a time."""
+        x, y, z = (size * count for size, count in zip(self.size, times, strict=True))
+        return replace(self, size=(x, y, z))
 
     def touched(self, window: Window) -> tuple[range, range, range]:
         """Give the numbers of the chunks that a window lies in, along each axis."""

@@ -2,7 +2,9 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from vo_server.errors import Stopping, TooMuch
@@ -35,6 +37,15 @@ class Budget:
         if self.remaining() <= 0.0:
             raise TooMuch(f"the request took longer than this node's limit of {self.seconds:g} s")
 
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Have `spend` ask this budget while work goes on, on this thread."""
+        before = _AT_WORK.set(self)
+        try:
+            yield
+        finally:
+            _AT_WORK.reset(before)
+
     def payer(self, what: str, seeds: str) -> Callable[[int], None]:
         """Give what is to be called while lines or tracks grow, with the number of their points.
 
@@ -59,3 +70,13 @@ class Budget:
                 f"{count} {what} asked for; this node's limit is {limit} {what} a request",
                 argument=argument,
             )
+
+
+_AT_WORK: ContextVar[Budget | None] = ContextVar("budget at work", default=None)
+
+
+def spend() -> None:
+    """Spend from the budget that is at work on this thread, if there is one."""
+    budget = _AT_WORK.get()
+    if budget is not None:
+        budget.spend()

@@ -145,13 +145,17 @@ def plugins() -> None:
 @_config
 @click.option("--variable", "variables", multiple=True, help="Parameter; may be repeated.")
 @_method
-def fly(  # one a command-line option
+@click.option("--status", is_flag=True, help="Add the column Status: why there is no value.")
+@click.option("--error", is_flag=True, help="Add an estimate of the error of each parameter.")
+def fly(  # noqa: PLR0913, PLR0917  # one a command-line option
     resource: str,
     trajectory: str,
     output: Path,
     config: Path,
     variables: tuple[str, ...],
     method: Any,
+    status: bool,
+    error: bool,
 ) -> None:
     """Sample RESOURCE along TRAJECTORY, a file, a URL or the id of a served orbit."""
     from vo_server import sampling
@@ -166,7 +170,7 @@ def fly(  # one a command-line option
     path = read.trajectory(trajectory, "TRAJECTORY")
     names = sampling.parameter_names(entry.resource, variables, argument="variable")
     source = sampling.source_of(entry, "RESOURCE")
-    request = SampleRequest(entry.resource, names, path, method)
+    request = SampleRequest(entry.resource, names, path, method, status, error)
     _write(output, sampling.fly(request, source, budget, argument="TRAJECTORY"), len(path))
 
 

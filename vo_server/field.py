@@ -8,17 +8,20 @@ from numpy.typing import NDArray
 
 from interpolation.body import Sphere
 from interpolation.cubic import SHORTEST
-from interpolation.estimate import WIDENED, estimate
+from interpolation.estimate import ESTIMATED, WIDENED, estimate
+from interpolation.layout import prepare
+from interpolation.locate import locate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from interpolation.vector import GridVector
 from vo_server.block_cache import Kept, fit, in_memory
 from vo_server.blocks import Array
+from vo_server.budget import spend
 from vo_server.errors import BadArgument
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import Method
 from vo_server.model.space import Body, Box, Frame, Points
-from vo_server.patches import sample_parts
+from vo_server.patches import sample_parts, tiles
 
 _AXES = 3  # components of a vector
 
@@ -64,6 +67,11 @@ class GridField:
         """The smallest distance between neighbouring nodes."""
         return self.grid.step
 
+    @property
+    def estimated(self) -> tuple[Method, ...]:
+        """Methods whose values have an error estimate."""
+        return ESTIMATED
+
     def sample(
         self, points: Points, names: Sequence[str], method: Method
     ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
@@ -76,7 +84,8 @@ class GridField:
         chosen = [self.variables[name] for name in names]
         kept = [variable.values for variable in chosen]
         ready = in_memory(kept)
-        if ready is not None:
+        # A spline takes long, and is made part by part so that it can be stopped.
+        if ready is not None and method != "cubic":
             values, status = sample(
                 self.grid, ready, points, method=method, body=obstacle(self.body)
             )
@@ -84,22 +93,32 @@ class GridField:
             values, status = sample_parts(self.grid, kept, points, method, obstacle(self.body))
         return in_si(values, chosen), status
 
-    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
-        """Estimate the error (len(names), n) of linear values; see `vo_server.ports.ErrorSource`.
+    def error(self, points: Points, names: Sequence[str], method: Method) -> NDArray[np.float64]:
+        """Estimate the error (len(names), n) of values; see `vo_server.ports.ErrorSource`.
 
         Of arrays that do not fit into memory no coarser grid is asked where the spline is
         missing.
         """
         chosen = [self.variables[name] for name in names]
         kept = [variable.values for variable in chosen]
+        body = obstacle(self.body)
         if fit(kept):
-            found = estimate(self.grid, [array.load() for array in kept], points).error
+            ready = prepare(self.grid, [array.load() for array in kept])
+            found = np.full((len(names), len(points)), np.nan)
+            for patch in tiles(self.grid, locate(self.grid, points)):
+                spend()
+                few = points[patch.points]
+                told = estimate(self.grid, ready, few, method=method, body=body)
+                found[:, patch.points] = told.error
+        elif min(self.grid.shape) < SHORTEST:
+            found = np.full((len(names), len(points)), np.nan)
         else:
-            cubic, linear = (
-                sample_parts(self.grid, kept, points, method, None)[0]
-                for method in ("cubic", "linear")
+            cubic, linear, value = (
+                sample_parts(self.grid, kept, points, each, body)[0]
+                for each in ("cubic", "linear", method)
             )
-            found = WIDENED * np.abs(cubic - linear)
+            with np.errstate(invalid="ignore"):  # of an infinite value
+                found = WIDENED * np.abs(cubic - linear) + np.abs(value - linear)
         return in_si(found, chosen)
 
     def vector(self, names: Sequence[str]) -> tuple[GridVector, tuple[float, ...]] | None:

@@ -104,7 +104,7 @@ def flights(entries: Mapping[str, Entry], settings: Flights) -> list[Flight]:
         try:
             flight = _flight(item, name)
             if flight is not None:
-                made += [flight, *([_twin(flight)] if _tells_errors(item.output) else [])]
+                made += [flight, *([_twin(flight)] if _tells_errors(item) else [])]
         except Exception:  # noqa: BLE001  # the border to foreign code: one takes no other with it
             _log.exception("the flight %s is not served", name)
     return made
@@ -340,11 +340,12 @@ def _look(orbit: Entry, output: Entry, step: np.timedelta64 | None) -> _Seen | N
     )  # fmt: skip
 
 
-def _tells_errors(output: Entry) -> bool:
-    """Tell whether the field of an output estimates its errors; opens it without a variable."""
+def _tells_errors(item: _Wanted) -> bool:
+    """Tell whether a field estimates the errors of the method; opens it without a variable."""
+    output = item.output
     assert isinstance(output.provider, FieldSource)
     try:
         with output.provider.field(output.resource, ()) as field:
-            return isinstance(field, ErrorSource)
+            return isinstance(field, ErrorSource) and item.method in field.estimated
     except Refusal:
         return False

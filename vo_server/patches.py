@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from interpolation.body import Sphere
-from interpolation.cubic import STRETCHED_HALO
+from interpolation.cubic import STRETCHED_HALO, TILE
 from interpolation.locate import Plan, locate
 from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from vo_server.block_cache import Kept, fit, windows
 from vo_server.blocks import Array, Chunking, Window
+from vo_server.budget import spend
 from vo_server.model.space import Points
 
 # Nodes that a method needs on either side of a point, along each axis.
@@ -41,14 +42,43 @@ def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch
     inside = np.flatnonzero(plan.inside)
     if not len(inside):
         return []
-    bounds = [_nodes(grid, axis, plan.index[axis, inside], halo) for axis in range(3)]
+    bounds = [
+        _nodes(grid, axis, cell - halo + 1, cell + halo)
+        for axis, cell in enumerate(plan.index[:, inside])
+    ]
     first: list[NDArray[np.intp]] = []
     beyond: list[NDArray[np.intp]] = []
     for (low, high), size, shift in zip(bounds, chunking.size, chunking.shift, strict=True):
         chunk = (low + shift) // size
         first.append(chunk)
         beyond.append((high + shift) // size - chunk)
-    key = _number((*first, *beyond))
+    return _grouped(inside, bounds, _number((*first, *beyond)), _number(first))
+
+
+def tiles(grid: Grid, plan: Plan) -> list[Patch]:
+    """Group the points that lie in the domain by the tiles in which splines are made.
+
+    What they need begins with a tile, so that it is divided into the same ones.
+    """
+    inside = np.flatnonzero(plan.inside)
+    if not len(inside):
+        return []
+    cells = plan.index[:, inside]
+    bounds = [
+        _nodes(grid, axis, (cell // TILE - 1) * TILE, cell + HALO["cubic"])
+        for axis, cell in enumerate(cells)
+    ]
+    tile = _number(cells // TILE)
+    return _grouped(inside, bounds, tile, tile)
+
+
+def _grouped(
+    inside: NDArray[np.intp],
+    bounds: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    key: NDArray[np.intp],
+    chunk: NDArray[np.intp],
+) -> list[Patch]:
+    """Make a patch of the points of each key; bounds: first and last node of each, by axis."""
     order = np.argsort(key, kind="stable")
     starts = np.flatnonzero(np.diff(key[order], prepend=-1))
     edges = [
@@ -58,11 +88,11 @@ def patches(grid: Grid, chunking: Chunking, plan: Plan, halo: int) -> list[Patch
     members = np.split(inside[order], starts[1:])
     return [
         Patch(_window([(low[i], high[i]) for low, high in edges]), members[i])
-        for i in _along(inside[order[starts]], _number(first)[order[starts]])
+        for i in _along(inside[order[starts]], chunk[order[starts]])
     ]
 
 
-def _number(parts: Sequence[NDArray[np.intp]]) -> NDArray[np.intp]:
+def _number(parts: Sequence[NDArray[np.intp]] | NDArray[np.intp]) -> NDArray[np.intp]:
     """Give one number for each combination of the parts."""
     return np.ravel_multi_index(tuple(parts), [int(part.max()) + 1 for part in parts])
 
@@ -84,11 +114,16 @@ def _window(edges: Sequence[tuple[np.intp, np.intp]]) -> Window:
 
 
 def _nodes(
-    grid: Grid, axis: int, cell: NDArray[np.intp], halo: int
+    grid: Grid, axis: int, low: NDArray[np.intp], high: NDArray[np.intp]
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Give the first and last node that points in these cells need, in the order of the array."""
+    """Give the first and last node from low to high, in the order of the array.
+
+    Along a periodic axis these are all: the last cell, and points of other periods, need its ends.
+    """
     last = grid.shape[axis] - 1
-    low, high = np.maximum(cell - halo + 1, 0), np.minimum(cell + halo, last)
+    if grid.periodic[axis]:
+        return np.zeros_like(low), np.full_like(high, last)
+    low, high = np.maximum(low, 0), np.minimum(high, last)
     return (last - high, last - low) if grid.descending[axis] else (low, high)
 
 
@@ -108,8 +143,12 @@ class _Task:
     def part(self, window: Window, arrays: Sequence[Array], members: NDArray[np.intp]) -> Sampled:
         """Sample a part of the arrays at some of the points."""
         x, y, z = (axis[nodes] for axis, nodes in zip(self.grid.axes, window, strict=True))
-        points = self.points[members]
-        return sample(Grid(x, y, z), arrays, points, method=self.method, body=self.body)
+        u, v, w = (
+            length if nodes.stop - nodes.start == count else None
+            for length, nodes, count in zip(self.grid.period, window, self.grid.shape, strict=True)
+        )
+        grid = Grid(x, y, z, period=(u, v, w))
+        return sample(grid, arrays, self.points[members], method=self.method, body=self.body)
 
 
 def sample_parts(
@@ -119,7 +158,7 @@ def sample_parts(
 
     Values are (len(arrays), n) in the arrays' units, status (n,), as `interpolation.sample`
     gives them. The whole of an array is read instead where that is cheaper and all that is
-    wanted fits into the cache. Raises BadFile.
+    wanted fits into the cache. Between patches the budget at work is asked. Raises BadFile.
     """
     task = _Task(grid, points, method, body)
     plan = locate(grid, points)
@@ -130,10 +169,17 @@ def sample_parts(
     for chunking in dict.fromkeys(array.chunking for array in arrays):
         rows = [i for i, array in enumerate(arrays) if array.chunking == chunking]
         chosen = [arrays[i] for i in rows]
-        found = patches(grid, chunking, plan, HALO[method])
-        if _pay(chosen, chunking, found) and fits:
+        if method == "cubic":
+            found = tiles(grid, plan)
+        else:
+            found = patches(grid, chunking, plan, HALO[method])
+        loaded = _pay(chosen, chunking, found) and fits
+        if loaded and method != "cubic":
             part, told = task.whole([array.load() for array in chosen])
         else:
+            if loaded:
+                for array in chosen:
+                    array.load()
             part, told = _sample(task, chosen, found, outside)
         values[rows] = part
         # The status of a point is the worst that applies to any of the arrays.
@@ -159,6 +205,7 @@ def _sample(
     beyond = replace(task, method="linear")
     values[:, outside], status[outside] = beyond.part((slice(0, 2),) * 3, nothing, outside)
     for patch in found:
+        spend()
         members = patch.points
         read = windows(arrays, patch.window)
         values[:, members], status[members] = task.part(patch.window, read, members)

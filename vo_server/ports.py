@@ -55,12 +55,17 @@ class VectorField(Protocol):
 
 @runtime_checkable
 class ErrorSource(Protocol):
-    """A field that can tell how far off its interpolated values may be."""
+    """A field that can tell how far off its interpolated values may be.
 
-    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
-        """Estimate the interpolation error (len(names), n) in the parameters' units.
+    estimated: the methods whose values have an estimate.
+    """
 
-        NaN where there is no value.
+    estimated: tuple[Method, ...]
+
+    def error(self, points: Points, names: Sequence[str], method: Method) -> NDArray[np.float64]:
+        """Estimate the error (len(names), n) of a method's values in the parameters' units.
+
+        The method is one of `estimated`. NaN where there is no value.
         """
         ...
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from interpolation.status import Status
 from vo_server.budget import Budget
-from vo_server.errors import UnknownParameter, UnknownResource, WrongFrame
+from vo_server.errors import BadArgument, UnknownParameter, UnknownResource, WrongFrame
 from vo_server.formats.source import frame_statement, tells_place
 from vo_server.frames import transform
 from vo_server.model.parameter import Parameter, vector_name
@@ -108,8 +108,7 @@ def fly(
         return field.sample(points[rows], request.names, request.method)
 
     def errors_at(field: Field, rows: Rows) -> Sampled:
-        assert isinstance(field, ErrorSource)
-        found = field.error(points[rows], request.names)
+        found = _with_errors(field, request).error(points[rows], request.names, request.method)
         return found, np.zeros(found.shape[1], np.uint8)
 
     moments = moments_of(trajectory, argument=argument) if resource.snapshots else None
@@ -127,15 +126,26 @@ def fly(
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
             block = slice(start, start + _BLOCK)
-            values, status = opened.sample(block, values_at)
+            with budget.at_work():
+                values, status = opened.sample(block, values_at)
+                errors = opened.sample(block, errors_at)[0] if request.error else ()
             counts += np.bincount(status, minlength=len(counts))
-            columns = (*(c[block] for c in trajectory.table.columns), *values)
-            if request.error:
-                columns = (*columns, *opened.sample(block, errors_at)[0])
+            columns = (*(c[block] for c in trajectory.table.columns), *values, *errors)
             if request.status:
                 columns = (*columns, status.astype(np.int32))
             last = start + _BLOCK >= len(points)
             yield Table(header, columns, status_notes(counts) if last else ())
+
+
+def _with_errors(field: Field, request: SampleRequest) -> ErrorSource:
+    """Give a field that estimates the errors of the method; raises BadArgument for another."""
+    known = field.estimated if isinstance(field, ErrorSource) else ()
+    if not isinstance(field, ErrorSource) or request.method not in known:
+        raise BadArgument(
+            f"{request.resource.id} has no error estimate of {request.method} values; it has one "
+            f"of: {', '.join(known) or 'none'}"
+        )
+    return field
 
 
 def in_frame(trajectory: Trajectory, frame: Frame, *, argument: str) -> Points:

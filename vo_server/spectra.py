@@ -89,7 +89,8 @@ def fly_spectra(
         for start in range(0, max(len(points), 1), _BLOCK):
             budget.spend()
             block = slice(start, start + _BLOCK)
-            flux, status = opened.sample(block, spectra_at)
+            with budget.at_work():
+                flux, status = opened.sample(block, spectra_at)
             counts += np.bincount(status, minlength=len(counts))
             columns = (*(c[block] for c in trajectory.table.columns), flux.T[:, chosen])
             last = start + _BLOCK >= len(points)

@@ -30,6 +30,11 @@ _COLUMNS = (
     Parameter("Particle_no", np.dtype(np.int32)),
 )
 
+_DRIFT = (
+    "one number a particle: by how much its kinetic energy changed beyond the work of the electric "
+    "field, in parts of the larger of its first and last"
+)
+
 # Steps that a particle takes in one gyration, and in the time that it needs for one cell.
 _A_TURN, _A_CELL = 40.0, 4.0
 
@@ -43,18 +48,20 @@ class _Fields:
 
 
 def fields_of(resource: Resource) -> _Fields:
-    """Find magnetic field and flow velocity, or magnetic and electric field where no flow is.
+    """Find magnetic and electric field, or magnetic field and flow velocity where no E is stored.
 
-    Raises UnknownParameter where one is missing.
+    The electric field of a run is the whole of it in the run's frame: -U x B is in it already,
+    and what a run adds to that (Hall term, pressure, resistivity). Raises UnknownParameter where
+    a field is missing.
     """
     known = {parameter.name for parameter in resource.parameters}
-    for other, flow in (("U", True), ("E", False)):
+    for other, flow in (("E", False), ("U", True)):
         names = tuple(f"{quantity}{axis}" for quantity in ("B", other) for axis in "xyz")
         if known >= set(names):
             return _Fields(names, flow)
     raise UnknownParameter(
-        f"{resource.id} has no fields to push particles: Bx, By, Bz and Ux, Uy, Uz (or Ex, Ey, "
-        f"Ez) in one output are wanted; it has {', '.join(sorted(known))}"
+        f"{resource.id} has no fields to push particles: Bx, By, Bz and Ex, Ey, Ez (or Ux, Uy, "
+        f"Uz) in one output are wanted; it has {', '.join(sorted(known))}"
     )
 
 
@@ -64,7 +71,8 @@ def track(
     """Follow particles: X, Y, Z, Seconds, Particle_no.
 
     Numbers count from 1 in the order of the particles; all forward tracks come first, then all
-    backward ones. Constants give the end reason of each by side. Raises TooMuch, WrongFrame,
+    backward ones. Constants give the end reason and the energy drift of each by side, notes the
+    largest drift. Raises TooMuch, WrongFrame,
     BadArgument, UnknownParameter and what the provider raises, before the first block.
     """
     resource, starts = request.resource, request.starts
@@ -184,12 +192,13 @@ def _header(
     fields: _Fields,
     sides: dict[int, Tracks],
 ) -> Header:
-    reasons = tuple(
-        Constant(
-            Parameter(f"EndReason_{_SIDE_NAMES[side]}", TEXT, description="one word a particle"),
-            " ".join(_word(reason) for reason in tracks.reasons),
-        )
+    told = tuple(
+        Constant(Parameter(f"{name}_{_SIDE_NAMES[side]}", TEXT, description=what), " ".join(words))
         for side, tracks in sides.items()
+        for name, what, words in (
+            ("EndReason", "one word a particle", [_word(reason) for reason in tracks.reasons]),
+            ("EnergyDrift", _DRIFT, [f"{drift:.3g}" for drift in tracks.drift]),
+        )
     )
     step = Constant(
         Parameter("Time_step", unit="s", description="longest of all particles"),
@@ -206,17 +215,19 @@ def _header(
         _COLUMNS,
         name=f"{table_name(request.resource)} particles",
         description="\n".join(lines),
-        constants=(frame_statement(str(request.resource.frame)), step, *reasons),
+        constants=(frame_statement(str(request.resource.frame)), step, *told),
     )
 
 
 def _notes(sides: dict[int, Tracks]) -> tuple[tuple[str, str], ...]:
-    """Count particles by side and end reason."""
-    return tuple(
+    """Count particles by side and end reason, and tell the largest energy drift."""
+    ends = tuple(
         (f"particles {_SIDE_NAMES[side].lower()} {_word(reason)}", str(count))
         for side, tracks in sides.items()
         for reason, count in zip(*np.unique(tracks.reasons, return_counts=True), strict=True)
     )
+    largest = max(np.abs(tracks.drift).max(initial=0.0) for tracks in sides.values())
+    return *ends, ("largest energy drift", f"{largest:.3g}")
 
 
 def _word(reason: int) -> str:

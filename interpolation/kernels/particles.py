@@ -150,9 +150,7 @@ def _land(track: Any, step: float, mass: float, charge: float, fields: Any, wall
 @kernel(
     [
         _I8(
-            types.Tuple(
-                (array(_F8, 2, writeable=True),) * 2 + (array(_F8, 1, writeable=True),) * 3
-            ),
+            types.Tuple((array(_F8, 2),) * 2 + (array(_F8, 1),) * 3),
             GRID,
             types.UniTuple(_F8, 4),
             types.UniTuple(types.uint64, 6),

@@ -46,6 +46,11 @@ class FlowField:
     parameters = PARAMETERS
     frame = Frame("MSO")
     domain = _BOX
+    estimated: tuple[Method, ...] = ("linear",)
+
+    def error(self, points: Points, names: Sequence[str], method: Method) -> NDArray[np.float64]:
+        """Give a thousandth of each value."""
+        return np.abs(self.sample(points, names, method)[0]) / 1000.0
 
     def sample(
         self, points: Points, names: Sequence[str], method: Method

@@ -4,7 +4,10 @@ from impex.fmi import FMI
 
 def test_spread_members_stand_beside_the_others() -> None:
     names = [parameter.name for parameter in FMI.operations[0].request.flat()]
-    assert names == ["ResourceID", "Variable", "url_XYZ", "InterpolationMethod", "OutputFileType"]
+    assert names == [
+        *("ResourceID", "Variable", "url_XYZ"),
+        *("InterpolationMethod", "OutputFileType", "Additions"),
+    ]
 
 
 def test_walk_gives_every_level() -> None:

@@ -17,6 +17,7 @@ from impex.latmos import LATMOS
 from impex.operations import Operations
 from impex.parity import Parity
 from impex.soap import SoapService
+from interpolation.status import Status
 from tests.dialects import SINP
 from tests.impex.stand_in import (
     FIELD,
@@ -439,6 +440,32 @@ def test_a_clock_angle_turns_trajectory_and_vectors(
     # What grew along y now grows along z.
     np.testing.assert_allclose(turned.column("Density")[:2], [1e6, 2e6])
     np.testing.assert_allclose(turned.column("Z")[:2], [0.0, 1e6])
+
+
+def test_status_and_error_are_added_where_asked_for(
+    fmi: Ask, latmos_service: Ask, flow: Context, points: str
+) -> None:
+    given = {"ResourceID": OUTPUT, "url_XYZ": points, "Variable": "Bz Density"}
+    plain = _read(flow, fmi("getDataPointValue", **given))
+    table = _read(flow, fmi("getDataPointValue", **given, Additions="status, Error"))
+    names = ["X", "Y", "Z", "Bz", "Density", "Bz_error", "Density_error", "Status"]
+    assert _names(plain) == names[:5]
+    assert _names(table) == names
+    for name in names[:5]:
+        np.testing.assert_array_equal(table.column(name), plain.column(name))
+    np.testing.assert_allclose(table.column("Density_error"), table.column("Density") / 1000.0)
+    assert np.array_equal(
+        table.column("Status") > Status.TOUCHES_BODY, np.isnan(table.column("Bz"))
+    )
+    (status,) = _names(_read(flow, fmi("getDataPointValue", **given, Additions="Status")))[5:]
+    assert status == "Status"
+    turned = latmos_service(
+        "getDataPointValue", **given, Additions="Error Status", IMFClockAngle="0"
+    )
+    assert _names(_read(flow, turned)) == names
+    np.testing.assert_allclose(_read(flow, turned).column("Bz_error")[:2], FIELD[1] / 1000.0)
+    with pytest.raises(BadArgument, match=r"Additions .* is not one of Status, Error"):
+        fmi("getDataPointValue", **given, Additions="Weights")
 
 
 @pytest.mark.parametrize("degrees", [-90.0, 0.0, 30.0, 90.0, 135.0, 180.0, 270.0, 400.0])

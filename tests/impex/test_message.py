@@ -62,6 +62,7 @@ def test_one_request_in_every_shape(body: Body, content: str, action: str) -> No
         "url_XYZ": "http://h/x.vot",
         "InterpolationMethod": "Linear",
         "OutputFileType": "netCDF",
+        "Additions": (),
     }
 
 

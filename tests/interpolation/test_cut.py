@@ -66,6 +66,15 @@ def test_impossible_planes_are_refused(
         plane(point, normal, resolution, BOX)
 
 
+@pytest.mark.parametrize(
+    "normal", [(1e200, 1, 0), (5e-324, 0, 0), (1e308, 1e308, 1e308), (1e-200, 0, 1e-200)]
+)
+def test_the_length_of_a_normal_does_not_count(normal: tuple[float, float, float]) -> None:
+    way = np.array(normal) / max(normal)
+    cut, plain = plane((0, 0, 0), normal, 0.3, BOX), plane((0, 0, 0), way, 0.3, BOX)
+    np.testing.assert_allclose(cut.points, plain.points, atol=1e-14)
+
+
 def test_a_shell_is_on_its_sphere_and_as_dense_as_asked() -> None:
     points = shell((1.0, 2.0, 3.0), 2.0, 0.25)
     offset = points - [1.0, 2.0, 3.0]

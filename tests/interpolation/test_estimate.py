@@ -4,10 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from interpolation.estimate import estimate
+from interpolation.body import Sphere
+from interpolation.estimate import ESTIMATED, estimate
 from interpolation.gather import gather
 from interpolation.locate import locate
 from interpolation.rectilinear import Grid
+from interpolation.sample import sample
+from interpolation.status import Status
 
 Floats = npt.NDArray[np.float64]
 AXIS = np.linspace(-4, 4, 50)
@@ -43,15 +46,16 @@ def on_nodes(field: Callable[[Floats], Floats], grid: Grid = GRID) -> Floats:
 
 
 @pytest.mark.parametrize("spline", [True, False])
+@pytest.mark.parametrize("method", ESTIMATED)
 @pytest.mark.parametrize("field", [dipole, harris, waves, saddle, cloud])
 def test_most_true_errors_are_below_the_estimate_and_not_far(
-    field: Callable[[Floats], Floats], spline: bool
+    field: Callable[[Floats], Floats], method: str, spline: bool
 ) -> None:
     points = np.random.default_rng(1).uniform(-4, 4, (3000, 3))
     points = points[np.linalg.norm(points, axis=1) > 1]
     values = on_nodes(field)
-    true = np.abs(gather(locate(GRID, points), [values])[0] - field(points))
-    told = estimate(GRID, [values], points, spline=spline).error[0]
+    true = np.abs(gather(locate(GRID, points), [values], method)[0] - field(points))
+    told = estimate(GRID, [values], points, method=method, spline=spline).error[0]
     assert (told >= true).mean() >= 0.9
     assert np.median(told[true > 1e-13] / true[true > 1e-13]) <= 5
 
@@ -78,6 +82,41 @@ def test_beside_a_hole_the_coarser_grid_is_asked() -> None:
     assert true < told < 20 * true + 1e-3
     at_hole = np.array([[AXIS[25], AXIS[::-1][25], AXIS[25]]])
     assert np.isnan(estimate(GRID, [values], at_hole).error[0, 0])
+
+
+def test_the_spline_has_no_estimate() -> None:
+    with pytest.raises(ValueError, match="cubic values have no estimate"):
+        estimate(GRID, [on_nodes(waves)], [[0.0, 0, 0]], method="cubic")
+
+
+@pytest.mark.parametrize("method", ESTIMATED)
+def test_where_there_is_no_value_there_is_no_error(method: str) -> None:
+    values = [on_nodes(waves), on_nodes(saddle)]
+    values[1][10:14, 20:24, 30:34] = np.nan
+    random = np.random.default_rng(6)
+    points = random.uniform(-4.5, 4.5, (3000, 3))
+    points[:500] = random.normal([AXIS[12], AXIS[::-1][22], AXIS[32]], 0.3, (500, 3))
+    points[500:600, 1] = np.nan
+    body = Sphere((0.5, 0.0, 0.0), 1.3)
+    value, status = sample(GRID, values, points, method=method, body=body)
+    told = estimate(GRID, values, points, method=method, body=body).error
+    assert set(np.unique(status)) == set(Status)
+    assert np.isnan(told[np.isnan(value)]).all()
+    # A nearest node beside a hole has a value, but nothing to tell its error by.
+    assert np.isfinite(told[:, status <= Status.TOUCHES_BODY]).mean() > 0.97
+
+
+@pytest.mark.parametrize("method", ESTIMATED)
+def test_an_infinite_value_has_no_error(method: str) -> None:
+    values = on_nodes(waves)
+    values[25, 25, 25], values[26, 25, 25] = np.inf, -np.inf
+    near = np.array([AXIS[25], AXIS[::-1][25], AXIS[25]])
+    points = near + np.random.default_rng(7).uniform(-0.5, 0.5, (2000, 3))
+    told = estimate(GRID, [values], points, method=method).error[0]
+    value = sample(GRID, [values], points, method=method)[0][0]
+    assert np.isinf(value).any()
+    assert not np.isinf(told).any()
+    assert np.isnan(told[~np.isfinite(value)]).all()
 
 
 def test_short_axes_have_the_coarser_grid_or_nothing() -> None:

@@ -132,6 +132,72 @@ def places(draw: st.DrawFn, grid: Grid, number: int) -> Floats:
     return np.stack(columns, axis=1)
 
 
+def _random_grid(random: np.random.Generator) -> tuple[Grid, Values]:
+    """Give a small grid, even or stretched, each axis turned or periodic or neither, and values."""
+    axes: list[Floats] = []
+    periods: list[float | None] = []
+    for count in random.integers(2, 8, 3):
+        even = random.random() < 0.5
+        steps = np.full(count, 0.1) if even else random.uniform(0.1, 2.0, count)
+        axis = random.normal() + np.cumsum(steps)
+        periodic = random.random() < 0.4
+        periods.append(float(np.ptp(axis) + random.uniform(0.1, 1.0)) if periodic else None)
+        axes.append(axis[::-1] if random.random() < 0.4 else axis)
+    grid = Grid(*axes, period=(periods[0], periods[1], periods[2]))
+    values = random.normal(scale=100, size=grid.shape)
+    if random.random() < 0.3:
+        values[random.random(grid.shape) < 0.1] = np.nan
+    with np.errstate(invalid="ignore"):
+        return grid, values.astype(random.choice(["<f8", ">f8", "<f4", ">f4", "i4"]))
+
+
+def _closed(grid: Grid, values: Values) -> Values:
+    """Give the values on the ascending axes, the first node once more behind a periodic one."""
+    for axis, (turned, periodic) in enumerate(zip(grid.descending, grid.periodic, strict=True)):
+        values = np.flip(values, axis) if turned else values
+        if periodic:
+            values = np.concatenate([values, values.take([0], axis)], axis)
+    return values
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_thousand_grids_are_as_scipys_to_the_bit(part: int) -> None:
+    random = np.random.default_rng(part)
+    for _ in range(300):
+        grid, values = _random_grid(random)
+        columns = []
+        for nodes, periodic in zip(grid.nodes, grid.periodic, strict=True):
+            ends = nodes[:-1] if periodic else nodes  # the end of a period is its start
+            anywhere = random.uniform(nodes[0], nodes[-1], 40)
+            columns.append(np.where(random.random(40) < 0.3, random.choice(ends, 40), anywhere))
+        points = np.stack(columns, axis=1)
+        numbers = _closed(grid, values)
+        for method in METHODS:
+            peer = RegularGridInterpolator(grid.nodes, numbers.astype(float), method=method)
+            single = RegularGridInterpolator(grid.nodes, numbers, method=method)
+            (ours,) = gather(locate(grid, points), [values], method)
+            theirs = (single if values.dtype.kind == "f" else peer)(points)
+            np.testing.assert_array_equal(bits(ours), bits(theirs))
+
+
+@pytest.mark.parametrize(("method", "order"), [("nearest", 1), ("linear", 2), ("cubic", 4)])
+def test_the_error_falls_with_the_order_of_the_method(method: str, order: int) -> None:
+    # Away from the ends, where the spline is a little worse.
+    points = np.random.default_rng(1).uniform(0.25, 0.75, (2000, 3))
+
+    def field(x: Floats, y: Floats, z: Floats) -> Floats:
+        return np.asarray(np.sin(3 * x) * np.cos(2 * y) * np.exp(z))
+
+    errors = []
+    for count in (17, 33, 65):
+        axis = np.linspace(0, 1, count)
+        values = field(*np.meshgrid(axis, axis, axis, indexing="ij"))
+        (found,) = gather(locate(Grid(axis, axis, axis), points), [values], method)
+        errors.append(np.sqrt(np.mean((found - field(*points.T)) ** 2)))
+    found_orders = np.log2(np.array(errors[:-1]) / errors[1:])
+    np.testing.assert_allclose(found_orders, order, atol=0.2)
+
+
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(st.data())
 def test_values_are_those_of_scipy_to_the_bit(data: st.DataObject) -> None:
@@ -254,6 +320,7 @@ def test_an_unknown_method_is_refused_by_name() -> None:
         (np.ones((2, 2, 2, 1)), "shape"),
         (np.ones((2, 2, 2), dtype=complex), "complex128; real numbers"),
         (np.full((2, 2, 2), "a"), "real numbers"),
+        (np.ma.masked_less(np.ones((2, 2, 2)), 2.0), "a variable is a masked array; put NaN"),
     ],
 )
 def test_a_variable_that_does_not_fit_is_refused(values: Values, fault: str) -> None:

@@ -1,4 +1,5 @@
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from interpolation.locate import locate
@@ -60,3 +61,17 @@ def test_of_two_nodes_as_near_the_lower_one_is_nearest() -> None:
 def test_points_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"points have shape .*; \(n, 3\) is wanted"):
         locate(GRID, np.zeros(shape))
+
+
+@pytest.mark.parametrize(
+    ("points", "fault"),
+    [
+        (np.ma.masked_array([[0.5, 0.5, 0.5]], [[True, False, False]]), "points is a masked array"),
+        (np.array([[0.5, 0.5, 0.5 + 1j]]), "points has type complex128; real numbers are wanted"),
+        ([["0.5", "0.5", "0.5"]], "points has type <U3"),
+        ([[None, 0.5, 0.5]], "points has type object"),
+    ],
+)
+def test_points_that_are_no_real_numbers_are_refused(points: npt.ArrayLike, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault):
+        locate(GRID, points)

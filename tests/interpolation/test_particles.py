@@ -256,6 +256,42 @@ def test_impossible_limits_are_refused(max_steps: int, stride: int) -> None:
         PushLimits(max_steps, stride)
 
 
+@pytest.mark.parametrize("count", [3.5, np.nan, np.inf, "3", 2**63, None])
+def test_limits_are_whole_numbers(count: int) -> None:
+    with pytest.raises(ValueError, match="max_steps is"):
+        PushLimits(count)
+    with pytest.raises(ValueError, match="stride is"):
+        PushLimits(1, count)
+
+
+@pytest.mark.parametrize("components", [3, 5])
+def test_fields_that_are_no_two_vectors_are_refused(components: int) -> None:
+    axis = np.linspace(-1e6, 1e6, 5)
+    grid = Grid(axis, axis, axis)
+    field = GridVector.of(grid, [np.zeros(grid.shape)] * components)
+    ion = Particles.of([[0.0, 0, 0]], [[1e5, 0, 0]], PROTON, CHARGE, 1.0)
+    with pytest.raises(ValueError, match=f"{components} components; 6 are wanted"):
+        push(Forces(field), ion, PushLimits(5), domain=EVERYWHERE)
+    with pytest.raises(ValueError, match="6\\) is wanted"):
+        push(
+            Forces(lambda p: np.zeros((len(p), components))), ion, PushLimits(5), domain=EVERYWHERE
+        )
+
+
+def test_particles_need_not_be_writable() -> None:
+    axis = np.linspace(-1e6, 1e6, 5)
+    grid = Grid(axis, axis, axis)
+    forces = Forces(GridVector.of(grid, [np.full(grid.shape, 1e-8)] * 6))
+    place, speed = np.array([[0.0, 1, 2]]), np.array([[1e5, 0, 0]])
+    ion = Particles.of(place, speed, PROTON, CHARGE, 0.1)
+    told = push(forces, ion, PushLimits(5), domain=EVERYWHERE)
+    for array in (place, speed, ion.mass, ion.charge, ion.step):
+        array.flags.writeable = False
+    for still in (Particles.of(place, speed, PROTON, CHARGE, 0.1), ion):
+        tracks = push(forces, still, PushLimits(5), domain=EVERYWHERE)
+        np.testing.assert_array_equal(tracks.points, told.points)
+
+
 def test_no_particles_have_no_tracks() -> None:
     none = Particles.of(np.empty((0, 3)), np.empty((0, 3)), 1.0, 1.0, 1.0)
     tracks = push(Forces(uniform((0, 0, 1), (0, 0, 0))), none, PushLimits(5), domain=EVERYWHERE)

@@ -35,6 +35,11 @@ def test_axes_are_float64_and_of_the_grid_alone() -> None:
         grid.lower[0] = 1.0
 
 
+def test_a_masked_axis_is_refused() -> None:
+    with pytest.raises(ValueError, match="axis y is a masked array"):
+        Grid(UP, np.ma.masked_equal(UP, UP[1]), UP)
+
+
 @pytest.mark.parametrize("name", ["x", "y", "z"])
 @pytest.mark.parametrize(
     ("nodes", "fault"),
@@ -46,6 +51,8 @@ def test_axes_are_float64_and_of_the_grid_alone() -> None:
         ([0.0, 1.0, 1.0], "strictly"),
         ([0.0, 2.0, 1.0], "strictly"),
         ([1.0, 1.0], "strictly"),
+        ([0.0, 1.0j], "real numbers"),
+        (["0", "1"], "real numbers"),
     ],
 )
 def test_a_bad_axis_is_refused_by_name(name: str, nodes: object, fault: str) -> None:

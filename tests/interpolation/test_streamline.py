@@ -575,6 +575,20 @@ def test_at_least_one_step_must_be_allowed() -> None:
         TraceLimits(1.0, 0)
 
 
+@pytest.mark.parametrize("count", [3.5, np.nan, np.inf, 2**63])
+def test_steps_are_whole_numbers(count: int) -> None:
+    with pytest.raises(ValueError, match="max_steps is"):
+        TraceLimits(step=1.0, max_steps=count)
+
+
+def test_two_vectors_cannot_be_followed() -> None:
+    axis = np.linspace(-1.0, 1.0, 5)
+    grid = Grid(axis, axis, axis)
+    field = GridVector.of(grid, [np.ones(grid.shape)] * 6)
+    with pytest.raises(ValueError, match="6 components; 3 are wanted"):
+        trace(field, [[0.0, 0, 0]], TraceLimits(0.1, 5), 1, domain=field.domain)
+
+
 def test_the_sphere_of_a_limit_must_make_sense() -> None:
     with pytest.raises(ValueError, match="radius is -1"):
         TraceLimits(1.0, 1, radius=-1.0)

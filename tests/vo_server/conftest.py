@@ -65,10 +65,11 @@ def make_source() -> MakeSource:
         *,
         boundary: float | None = None,
         factor: float = 1.0,
+        room: int = 2**20,
     ) -> Source:
         axis = np.linspace(-4.0, 4.0, 9)
         grid = Grid(axis, axis, axis)
-        cache = BlockCache(2**20)
+        cache = BlockCache(room)
         nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), -1)
         variables = {
             name: Variable(Parameter(name, unit="T"), factor, Kept(_loaded(formula, nodes), cache))

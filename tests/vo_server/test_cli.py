@@ -71,6 +71,23 @@ def test_fly_along_a_file_and_a_served_orbit_alike(folder: Path, shared: Path) -
     assert sorted(path.name for path in folder.iterdir()) == ["a.csv", "b.csv", "node.toml"]
 
 
+def test_fly_adds_status_and_errors_where_asked_for(folder: Path) -> None:
+    (folder / "way.csv").write_text("X [Rm],Y [Rm],Z [Rm]\n2,0,0\n0,0,0\n9,0,0\n", encoding="utf-8")
+    given = ("fly", _RESOURCE, "way.csv", "--variable", "Density", "-o", "out.csv")
+    done = _run(folder, *given, "--status", "--error")
+    assert done.returncode == 0, done.stderr
+    rows = [
+        line.split(",")
+        for line in (folder / "out.csv").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
+    names = [name.partition(" ")[0] for name in rows[0]]
+    assert names[-3:] == ["Density", "Density_error", "Status"]
+    assert [row[-1] for row in rows[1:]] == ["0", "3", "4"]
+    done = _run(folder, *given, "--error", "--method", "cubic")
+    assert "no error estimate of cubic values; it has one of: linear, nearest" in done.stderr
+
+
 @pytest.mark.parametrize("extension", ["vot", "nc", "txt"])
 def test_fly_writes_every_format(folder: Path, shared: Path, extension: str) -> None:
     orbit = shared / "data/trajectories/latmos_orbite_60sec.xml"

@@ -52,7 +52,9 @@ class _Field:
 
 @dataclass(frozen=True)
 class _FieldWithErrors(_Field):
-    def error(self, points: Points, names: Sequence[str]) -> NDArray[np.float64]:
+    estimated: tuple[Method, ...] = ("linear",)
+
+    def error(self, points: Points, names: Sequence[str], method: Method) -> NDArray[np.float64]:
         return 2.0 * self.sample(points, names, "linear")[0]
 
 
@@ -217,6 +219,14 @@ def test_errors_are_a_twin_where_the_field_tells_them() -> None:
     values, errors = _read(flight).column("n"), _read(twin).column("n_error")
     assert np.array_equal(errors, 2.0 * values, equal_nan=True)
     assert np.array_equal(_read(twin, "Time", "n_error").column("n_error"), errors, equal_nan=True)
+
+
+def test_a_method_without_an_estimate_has_no_twin() -> None:
+    settings = Flights(more=(FlightSettings(method="nearest"),))
+    for estimated in (("linear", "nearest"), ("linear",), ()):
+        field = _FieldWithErrors(estimated=estimated)
+        found = _fly(_output(field=field), _orbit(), settings=settings)
+        assert tuple(flight.method for flight in found if flight.error) == estimated
 
 
 def test_other_cadences_and_methods_are_ids_of_their_own() -> None:

@@ -14,6 +14,8 @@ from interpolation.rectilinear import Grid
 from interpolation.sample import sample
 from vo_server.block_cache import BlockCache, Kept
 from vo_server.blocks import Array, Chunking, Shape, Window
+from vo_server.budget import Budget, spend
+from vo_server.errors import TooMuch
 from vo_server.patches import HALO, patches, sample_parts
 
 
@@ -53,6 +55,7 @@ _CHUNKS = st.tuples(*[st.integers(1, 7)] * 3)
     shape=_LENGTHS,
     sizes=st.lists(st.tuples(_CHUNKS, _CHUNKS, st.booleans()), min_size=1, max_size=3),
     down=st.tuples(*[st.booleans()] * 3),
+    round_and_round=st.tuples(*[st.booleans()] * 3),
     single=st.booleans(),
     count=st.integers(0, 60),
     method=st.sampled_from(sorted(HALO)),
@@ -63,6 +66,7 @@ def test_numbers_do_not_depend_on_chunks(
     shape: Shape,
     sizes: list[tuple[Shape, Shape, bool]],
     down: tuple[bool, bool, bool],
+    round_and_round: tuple[bool, bool, bool],
     single: bool,
     count: int,
     method: str,
@@ -71,9 +75,15 @@ def test_numbers_do_not_depend_on_chunks(
 ) -> None:
     cubic = method == "cubic"
     assume(not cubic or min(shape) >= 4)
+    assume(boundary is None or not any(round_and_round))
     rng = np.random.default_rng(seed)
     axes = [np.cumsum(rng.uniform(0.1, 2.0, n)) - n / 2 for n in shape]
-    grid = Grid(*(axis[::-1] if turn else axis for axis, turn in zip(axes, down, strict=True)))
+    u, v, w = (
+        float(np.ptp(axis)) + 0.7 if goes_on else None
+        for axis, goes_on in zip(axes, round_and_round, strict=True)
+    )
+    turned = (axis[::-1] if turn else axis for axis, turn in zip(axes, down, strict=True))
+    grid = Grid(*turned, period=(u, v, w))
     arrays = [rng.standard_normal(shape).astype("f4" if single else "f8") for _ in sizes]
     for array in arrays:
         array[rng.uniform(size=shape) < (0.0 if cubic else 0.1)] = np.nan
@@ -119,6 +129,25 @@ def test_only_what_is_needed_is_read() -> None:
     assert _read([[9.5, 3.5, 3.5]], whole=True) == 2000
     assert _read([[9.5, 9.5, 9.5]], whole=True) == 8000
     assert _read([[99.0, 3.5, 3.5], [np.nan, 0.0, 0.0]], whole=True) == 0
+
+
+def test_tiny_chunks_are_read_several_at_a_time() -> None:
+    held = Held(_VALUES, Chunking((2, 1, 1), (1, 0, 0), whole=True))
+    kept = NeverWhole(held, BlockCache(10**6))
+    values, _ = sample_parts(_GRID, [kept], np.array([[20.5, 20.5, 20.5]]), "linear", None)
+    np.testing.assert_array_equal(values, sample(_GRID, [_VALUES], [[20.5] * 3])[0])
+    assert kept.chunking == Chunking((8, 8, 8), (1, 0, 0), whole=True)
+    assert held.nodes == 8**3
+
+
+@pytest.mark.parametrize("method", ["linear", "cubic"])
+def test_the_budget_is_asked_between_patches(method: str) -> None:
+    points = np.random.default_rng(2).uniform(0, 39, (20, 3))
+    kept = [NeverWhole(Held(_VALUES, Chunking((9, 9, 9), whole=True)), BlockCache(10**6))]
+    sample_parts(_GRID, kept, points, method, None)
+    with Budget(seconds=0.0).at_work(), pytest.raises(TooMuch, match="took longer"):
+        sample_parts(_GRID, kept, points, method, None)
+    spend()
 
 
 def test_patches_follow_the_flight_and_cross_a_face_beside_their_chunk() -> None:

@@ -9,8 +9,15 @@ from scipy.interpolate import RegularGridInterpolator
 
 from vo_server import sampling
 from vo_server.budget import Budget
-from vo_server.errors import Stopping, TooMuch, UnknownParameter, UnknownResource, WrongFrame
-from vo_server.model.request import SampleRequest
+from vo_server.errors import (
+    BadArgument,
+    Stopping,
+    TooMuch,
+    UnknownParameter,
+    UnknownResource,
+    WrongFrame,
+)
+from vo_server.model.request import Method, SampleRequest
 from vo_server.model.table import concatenate
 from vo_server.registry import Registry
 
@@ -69,6 +76,26 @@ def test_no_points_give_the_header(make_source: Make, trajectory: Make) -> None:
     (block,) = sampling.fly(request, source, Budget())
     assert len(block) == 0
     assert block.header.parameters[-1].name == "n"
+
+
+@pytest.mark.parametrize("method", ["linear", "nearest"])
+def test_errors_are_those_of_the_values_beside_them(
+    make_source: Make, trajectory: Make, method: Method
+) -> None:
+    source = make_source({"n": _random}, boundary=1.5)
+    points = np.random.default_rng(5).uniform(-4.5, 4.5, (500, 3))
+    request = SampleRequest(source.resource, ("n",), trajectory(points), method, error=True)
+    table = concatenate(list(sampling.fly(request, source, Budget())))
+    told = source.opened.error(points, ("n",), method)[0]
+    assert np.array_equal(table.column("n_error"), told, equal_nan=True)
+    assert np.array_equal(np.isnan(table.column("n")), np.isnan(told))
+
+
+def test_an_error_that_nobody_can_estimate_is_refused(make_source: Make, trajectory: Make) -> None:
+    source = make_source({"n": _random})
+    request = SampleRequest(source.resource, ("n",), trajectory([[0, 0, 1]]), "cubic", error=True)
+    with pytest.raises(BadArgument, match="no error estimate of cubic values; it has one of: lin"):
+        next(sampling.fly(request, source, Budget()))
 
 
 def test_a_name_that_the_input_has_is_kept_apart(make_source: Make, trajectory: Make) -> None:

@@ -147,6 +147,30 @@ def test_an_electric_field_does_work(make_source: Make, trajectory: Make) -> Non
     np.testing.assert_allclose(x, -3.0 + 0.5 * seconds**2, atol=1e-9)
 
 
+def test_a_stored_electric_field_goes_before_that_of_the_flow(
+    make_source: Make, trajectory: Make
+) -> None:
+    """It is the whole field: -U x B, here along -y, is not added to it."""
+    values = {n: _same(0.0) for n in ("Bx", "By", "Ey", "Ez", "Uy", "Uz")}
+    values |= {n: _same(1.0) for n in ("Bz", "Ux", "Ex")}
+    source = make_source(values)
+    table = _track(source, trajectory([[0, 0, 0]]), [[0, -1.0, 0]], max_steps=20, step=0.05)
+    assert fields_of(source.resource).names == ("Bx", "By", "Bz", "Ex", "Ey", "Ez")
+    np.testing.assert_allclose(table.column("X"), 0.0, atol=1e-12)  # E x B drift along -y
+    assert "-U x B" not in table.header.description
+
+
+def test_the_drift_of_the_energy_is_told(field: Any, trajectory: Make) -> None:
+    starts = trajectory([[1.5, 0, 0], [2.5, 0, 0], [0, 0, 0]])
+    table = _track(field, starts, [[0, 2 * np.pi, 0]] * 3, direction="both", max_steps=500)
+    for side in ("Forward", "Backward"):
+        drifts = np.array(_constants(table)[f"EnergyDrift_{side}"].split(), float)
+        assert drifts.shape == (3,)
+        assert np.abs(drifts).max() < 1e-12
+    (largest,) = [value for name, value in table.notes if name == "largest energy drift"]
+    assert float(largest) < 1e-12
+
+
 def test_fields_that_are_wanted(make_source: Make) -> None:
     resource = make_source({"Bx": _same(0.0), "By": _same(0.0)}).resource
     with pytest.raises(UnknownParameter, match=r"no fields to push particles.* it has Bx, By"):
