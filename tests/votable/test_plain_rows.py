@@ -29,7 +29,20 @@ NUMBERS = (b"1", b"-9", b"0", b"-0", b"-1", b"7", b" 12\t", b"1\n", b"99999", b"
 REALS = (*NUMBERS, b"1.5e3", b"-0.25", b"NaN", b"+.5")
 WORDS = (
     *(b"", b" ", b"NaN", b"-Inf", b"+.5", b"1.", b"0x1F", b"1e999", b"1 2", b"T", b"?", b"a b"),
-    *(b"'\"]", b"9" * 30, b"1_0", b"1,2", b"one", b"[1]", b"\x7f", b"\t\n", b"2e5\r\n", b"7\r"),
+    *(
+        b"'\"]",
+        b"9" * 30,
+        b"1_0",
+        b"1,2",
+        b"one",
+        b"[1]",
+        b"\x7f",
+        b"\t\n",
+        b"2e5\r\n",
+        b"7\r",
+        b"\r8",
+        b"x\r\ny",
+    ),
 )
 PLAIN = (REALS, NUMBERS, (b"a", b"2010-01-01T00:00:00Z", b""), REALS, NUMBERS, (b"1 2", b"3. -4"),
          (b"T", b"f"))  # fmt: skip
@@ -221,6 +234,7 @@ ODD = {
     "another prefix": re.sub(
         rb"(</?)(?=[A-Z])", b"\\1\xe9:", table(PLAIN_ROW * 2 + b"@@" + PLAIN_ROW)
     ).replace(b"\xe9", "é".encode()),
+    "line ends in texts": table(row(1, "a") + row(1, "a\rb") + row(1, "a\r\nb"), FIELDS[2:3]),
     "no ASCII": table(PLAIN_ROW * 3 + row(1, "é"), FIELDS[2:3]),
 }
 
@@ -256,3 +270,14 @@ def test_hostile_rows_cost_no_more_than_their_length(name: str, size: int) -> No
     begun = time.process_time()
     outcome(document, [size], points=10**6)
     assert time.process_time() - begun < 5.0
+
+
+def test_blanks_of_plain_rows_are_no_piece_of_text() -> None:
+    document = table((b"\n" * 20_000 + row(1)) * 60)
+    (block,) = outcome(document, [65_536])
+    assert block[2] == [repr([1.5] * 60)]
+
+
+def test_a_long_cell_in_one_piece_is_refused() -> None:
+    document = table(PLAIN_ROW * 2 + row(1, "x" * 1_100_000), FIELDS[2:3])
+    assert "a cell has more than 1 MB" in outcome(document, [len(document)])[2]
