@@ -5,6 +5,7 @@ no way from a document to a file, an address or an unpacker: DOCTYPE, STREAM hre
 are refused, and no count that a document states is believed.
 """
 
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 from xml.parsers import expat
@@ -24,6 +25,8 @@ _MAX_DEPTH = 32
 _MAX_ELEMENTS = 100_000  # outside the rows
 _BLOCK_CELLS = 262_144
 _ENCODINGS = ("utf-8", "utf-16", "us-ascii", "iso-8859-1")
+_UTF_16 = re.compile(rb"\xff\xfe|\xfe\xff|\0|.\0", re.DOTALL)  # how a document in it begins
+_ROW_END = re.compile(rb"</(?:[^\s<>/]{1,60}:)?TR>")
 
 # Where the elements that hold data may stand.
 _PARENTS = {
@@ -99,7 +102,9 @@ class _Document:
         self._elements = 0
         self._prefix = ""
         self._head = b""
-        self._fed = 0
+        self._fed = 0  # bytes that the parser has taken
+        self._stride = 0  # bytes for the parser before rows are looked for again
+        self._in_cdata = False
         self._data: TableData | BinaryData | None = None
         self._streaming = False
         self._ended = False
@@ -110,6 +115,8 @@ class _Document:
         self._parser.XmlDeclHandler = _check_encoding
         self._parser.StartDoctypeDeclHandler = _check_doctype if doctype else _refuse_doctype
         self._parser.SkippedEntityHandler = _refuse_entity
+        self._parser.StartCdataSectionHandler = lambda: self._set_cdata(inside=True)
+        self._parser.EndCdataSectionHandler = lambda: self._set_cdata(inside=False)
         self._parser.CharacterDataHandler = self._pieces.append
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
@@ -133,6 +140,11 @@ class _Document:
     @property
     def _row_size(self) -> int:
         return sum(field.size for field in self._metadata.fields)
+
+    @property
+    def _pending(self) -> int:
+        """Bytes of a tag or comment whose end the parser waits for."""
+        return self._fed - self._parser.CurrentByteIndex
 
     def check(self, budget: Budget) -> None:
         """Raise TooMuch where there are more rows, or larger ones, than the budget allows."""
@@ -164,13 +176,12 @@ class _Document:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes; raises BadTable for what cannot be read."""
-        self._head = self._head or chunk[:64]
-        self._fed += len(chunk)
+        self._head = (self._head + chunk[:64])[:64]
         self._parse(chunk)
 
     def close(self) -> None:
         """Take the end of the document; raises BadTable where it comes too early."""
-        if not self._fed:
+        if not self._head:
             raise BadTable("the document is empty")
         self._parse(b"", final=True)
         if self._metadata.header is None:
@@ -181,12 +192,56 @@ class _Document:
 
     def _parse(self, data: bytes, *, final: bool = False) -> None:
         try:
-            self._parser.Parse(data, final)
+            self._take_bytes(data)
+            if final:
+                self._parser.Parse(b"", final)
             self._check_text()
         except expat.ExpatError as err:
             raise self._malformed(err, final=final) from err
         except BadTable as err:
             raise BadTable(f"line {self._parser.CurrentLineNumber}: {err.message}") from err
+
+    def _take_bytes(self, data: bytes) -> None:
+        """Take plain rows of a table at once, and give the parser what is between them.
+
+        Where there are none, more and more is parsed before they are looked for again, so that
+        the parser is not called for every few bytes.
+        """
+        place = 0
+        while place < len(data):
+            begun, place = place, self._take_plain(data, place)
+            if place > begun:
+                self._stride = 0
+            match = _ROW_END.search(data, place + max(self._stride, self._pending))
+            end = match.end() if match else len(data)
+            self._give_parser(data[place:end])
+            place, self._stride = end, min(2 * self._stride + 64, len(data) // 4)
+
+    def _take_plain(self, data: bytes, place: int) -> int:
+        """Take the plain rows at a place, if they can be there, and give where they end."""
+        table = self._data
+        if (
+            not isinstance(table, TableData)
+            or not table.between_rows()
+            or self._pending
+            or self._in_cdata
+            or _UTF_16.match(self._head)
+        ):
+            return place
+        end = table.take_plain(data, place)
+        if end > place:
+            # The parser counts lines.
+            breaks = [data.count(mark, place, end) for mark in (b"\n", b"\r", b"\r\n")]
+            self._give_parser(b"\n" * (breaks[0] + breaks[1] - breaks[2]))
+            self._pieces.clear()
+        return end
+
+    def _give_parser(self, data: bytes) -> None:
+        self._fed += len(data)
+        self._parser.Parse(data)
+
+    def _set_cdata(self, *, inside: bool) -> None:
+        self._in_cdata = inside
 
     def _malformed(self, err: expat.ExpatError, *, final: bool) -> BadTable:
         if final and self._elements:
@@ -201,7 +256,7 @@ class _Document:
     def _check_text(self) -> None:
         """Refuse text and tags too long to be meant, and hand on what came of a STREAM."""
         # An unfinished tag is kept and scanned again with each piece of the document.
-        if self._fed - self._parser.CurrentByteIndex > MAX_TEXT:
+        if self._pending > MAX_TEXT:
             raise BadTable("a tag or comment has more than 1 MB")
         if self._streaming and isinstance(self._data, BinaryData):
             self._data.feed("".join(self._pieces))

@@ -1,5 +1,6 @@
 """TABLEDATA: rows of cells of text, as columns."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,12 @@ MAX_TEXT = 1_048_576  # characters of one cell
 
 Start = Callable[[str, dict[str, str]], None]
 Leave = Callable[[str], None]
+Between = Callable[[], bool]
+
+# Blanks between tags, and printable ASCII but & < >. No repeat gives back what it took: no byte is
+# gone through twice.
+_BLANKS = r"[ \t\r\n]*+"
+_TEXT = r"[\t\n -%'-;=?-~]{0,65536}+"
 
 _LOGICALS: dict[str, bool | None] = {
     **dict.fromkeys(("t", "true", "1"), True),
@@ -25,9 +32,9 @@ _LOGICALS: dict[str, bool | None] = {
 
 
 class TableData:
-    """Takes the start and end tags of TR and TD, and gives columns.
+    """Takes plain rows at once and all others tag by tag, and gives columns.
 
-    The handlers run for every cell, so they do as little as they can.
+    The handlers of tags run for every cell, so they do as little as they can.
     """
 
     def __init__(
@@ -50,12 +57,27 @@ class TableData:
         self._whole = 0  # cells in whole rows
         self._rows = 0  # since the beginning
         self._pieces = pieces
-        self.start, self.end = self._handlers(f"{prefix}TR", f"{prefix}TD", leave)
+        row, cell = f"{prefix}TR", f"{prefix}TD"
+        self.start, self.end, self.between_rows = self._handlers(row, cell, leave)
+        self._plain = _plain_rows(row, cell, len(fields))
+        self._cell = re.compile(f"<{re.escape(cell)}>([^<]*+)")
 
     @property
     def rows(self) -> int:
         """Whole rows that wait to be taken."""
         return self._whole // len(self._fields)
+
+    def take_plain(self, document: bytes, start: int) -> int:
+        """Take the plain rows at a place between rows, and give where they end.
+
+        A plain row has a cell for each field, of ASCII and without markup but the bare tags.
+        """
+        match = self._plain.match(document, start)
+        assert match is not None
+        self._cells += self._cell.findall(match[0].decode("ascii"))
+        self._rows += (len(self._cells) - self._whole) // len(self._fields)
+        self._whole = len(self._cells)
+        return match.end()
 
     def check(self) -> None:
         """Raise BadTable where the row that is being read is too long already."""
@@ -76,8 +98,8 @@ class TableData:
             columns.append(_masked(field, own, column) if self._nulls else column)
         return tuple(columns)
 
-    def _handlers(self, row: str, cell: str, leave: Leave) -> tuple[Start, Leave]:
-        """Give the handlers of start and end tags."""
+    def _handlers(self, row: str, cell: str, leave: Leave) -> tuple[Start, Leave, Between]:
+        """Give the handlers of start and end tags, and what tells whether a row may begin."""
         pieces = self._pieces
         add, clear, join = self._cells.append, pieces.clear, "".join
         inside = ""
@@ -106,9 +128,10 @@ class TableData:
                 self._end_row()
                 inside = ""
             else:
+                inside = "DATA"
                 leave(name)
 
-        return start, end
+        return start, end, lambda: not inside
 
     def _end_row(self) -> None:
         if len(self._cells) - self._whole != len(self._fields):
@@ -121,6 +144,14 @@ class TableData:
         raise BadTable(
             f"row {self._rows + 1} has {count} cells, but the table {len(self._fields)} FIELDs"
         )
+
+
+def _plain_rows(row: str, cell: str, width: int) -> re.Pattern[bytes]:
+    """Give the pattern of any number of rows; of none where names are not ASCII."""
+    row, cell = re.escape(row), re.escape(cell)
+    cells = f"(?:<{cell}>{_TEXT}</{cell}>{_BLANKS}){{{width}}}"
+    rows = f"(?:{_BLANKS}<{row}>{_BLANKS}{cells}</{row}>)*"
+    return re.compile(rows.encode() if rows.isascii() else b"")
 
 
 def _read(field: Field, cells: list[str], first: int) -> Column:
