@@ -16,7 +16,7 @@ def _even(x: float, nodes: int, count: int, scale: float) -> int:
     The guess is right nearly always, so the processor goes on with it before it is proved.
     """
     last = count - 2
-    i = max(min(np.int64((x - load(nodes, 0, 0.0)) * scale), last), 0)
+    i = max(min(int((x - load(nodes, 0, 0.0)) * scale), last), 0)
     while x < load(nodes, i, 0.0):
         i -= 1
     while i < last and x >= load(nodes, i + 1, 0.0):
