@@ -175,16 +175,17 @@ def _compiled(
 
 
 def _follow(vector: GridVector, group: Group, seeds: Floats, march: March, tally: _Tally) -> Lines:
-    """Trace lines one after another, as many points at a time as there is room and patience for."""
+    """Trace lines, as many points at a time as there is room and patience for."""
     kernels = engine.kernels()
     assert kernels is not None
     reasons = np.zeros(len(seeds), dtype=np.uint8)
     counts = np.zeros(len(seeds), dtype=np.intp)
-    parts: list[Floats] = [np.empty((0, 3))]
-    # The line in work and the steps it has taken; where it is, its next step, its first way.
-    at, state = np.array([0, -1], dtype=np.int64), np.empty(7)
-    room = np.empty((_ROOM, 3))
-    while at[0] < len(seeds):
+    parts: list[tuple[Floats, npt.NDArray[np.int64]]] = []
+    # How many lines have begun, how many of them go on, and what the kernel remembers of these.
+    at, memory = np.zeros(2, dtype=np.int64), np.empty(kernels.lines.MEMORY)
+    # Points, and of each its line and its place in it.
+    room, owners = np.empty((_ROOM, 3)), np.empty((_ROOM, 2), dtype=np.int64)
+    while at[0] < len(seeds) or at[1] > 0:
         filled = kernels.lines.trace(
             seeds,
             vector.grid.numbers,
@@ -195,11 +196,15 @@ def _follow(vector: GridVector, group: Group, seeds: Floats, march: March, tally
             march.walls.numbers,
             (float(march.direction), march.step, march.tolerance or 0.0, march.closure),
             (march.max_steps, _WORK),
-            (at, state, room, counts, reasons),
+            (at, memory, room, owners, counts, reasons),
         )
-        parts.append(room[:filled].copy())
+        parts.append((room[:filled].copy(), owners[:filled].copy()))
         tally.add(filled)
-    return Lines(np.concatenate(parts), _offsets(counts), reasons)
+    offsets = _offsets(counts)
+    points = np.empty((offsets[-1], 3))
+    for part, owner in parts:
+        kernels.lines.arrange(part, owner, offsets, points)
+    return Lines(points, offsets, reasons)
 
 
 def _offsets(counts: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:

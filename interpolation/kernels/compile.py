@@ -64,6 +64,29 @@ def load(typing_context: Any, address: Any, index: Any, like: Any) -> Any:
 
 
 @intrinsic
+def recall(typing_context: Any, address: Any, index: Any, like: Any) -> Any:
+    """Read tuple `index` of those that `keep` has written to an address, of the type of `like`."""
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        start = builder.inttoptr(arguments[0], context.get_data_type(like).as_pointer())
+        return context.unpack_value(builder, like, builder.gep(start, [arguments[1]]))
+
+    return like(types.uint64, types.int64, like), code
+
+
+@intrinsic
+def keep(typing_context: Any, address: Any, index: Any, value: Any) -> Any:
+    """Write a tuple of numbers to memory at an address, where tuples of its type lie in a row."""
+
+    def code(context: Any, builder: ir.IRBuilder, sig: Any, arguments: Any) -> Any:
+        start = builder.inttoptr(arguments[0], context.get_data_type(value).as_pointer())
+        context.pack_value(builder, value, arguments[2], builder.gep(start, [arguments[1]]))
+        return context.get_dummy_value()
+
+    return types.void(types.uint64, types.int64, value), code
+
+
+@intrinsic
 def size_of(typing_context: Any, like: Any) -> Any:
     """Give the bytes of a number of the type of `like`."""
 

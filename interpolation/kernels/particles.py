@@ -6,7 +6,8 @@ import numpy as np
 from numba import types
 
 from interpolation.kernels.compile import GRID, array, called, inlined, kernel
-from interpolation.kernels.lines import (
+from interpolation.kernels.stencil import mixed, stencil
+from interpolation.kernels.walls import (
     BAD_SEED,
     LEFT_DOMAIN,
     LEFT_REGION,
@@ -16,8 +17,6 @@ from interpolation.kernels.lines import (
     beyond,
     distance,
     met,
-    mixed,
-    stencil,
 )
 from interpolation.march import GOING, LANDINGS, NEAR, PARTS
 

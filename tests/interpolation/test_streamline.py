@@ -628,6 +628,52 @@ def test_many_lines_are_those_of_each_seed_alone() -> None:
         assert many.reasons[number] == alone.reasons[0]
 
 
+@pytest.mark.parametrize("tolerance", [None, 1e-3])
+@pytest.mark.parametrize("room", [1, 7, 65_536])
+def test_lines_that_end_for_every_reason_are_those_of_each_seed_alone(
+    tolerance: float | None, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of very different lengths, followed side by side, with room for few points a call."""
+    axis = np.linspace(-5.0, 5.0, 41)
+    nodes = np.stack(np.meshgrid(axis, axis, axis, indexing="ij"), axis=-1)
+    x, y, z = np.moveaxis(nodes, -1, 0)
+    # Circles round x = 2.5, a flow along x that carries to the body or out, and a null on an axis.
+    round_ = (x > 0.5) & (y > 0.0)
+    values = [
+        np.where(round_, 2.5 - y, 1.0),
+        np.where(round_, x - 2.5, 0.0),
+        np.where(z < -3.0, -4.0 - z, 0.0),
+    ]
+    values[0][z < -3.0] = -x[z < -3.0]
+    values[1][z < -3.0] = -y[z < -3.0]
+    values[2][(x < -4.0) & (y > 3.0)] = np.nan
+    values[2][(x > 0.0) & (y < -4.0)] = np.nan
+    field = GridVector.of(Grid(axis, axis, axis), values)
+    seeds = np.array(
+        [
+            [4.0, 2.5, 0.0], [-3.0, -2.0, 0.0], [-4.9, 4.0, 0.0], [-3.0, 0.1, 0.0],
+            [-3.0, -4.5, 1.0], [1.0, 1.0, -4.5], [np.nan, 0.0, 0.0], [0.2, -2.0, 3.9],
+            [3.0, 2.5, 1.0], [0.0, 0.0, -4.0], [-3.0, 1.0, 3.0], [9.0, 0.0, 0.0],
+            [2.6, 2.5, 2.0], [4.6, 4.4, 0.0], [-4.0, -0.2, 0.1],
+        ]
+    )  # fmt: skip
+    limits = TraceLimits(
+        0.1, 90, radius=1.0, region=((-5.0,) * 3, (4.8, 5.0, 5.0)), tolerance=tolerance
+    )
+    alone = [trace(field, [seed], limits, 1, domain=field.domain) for seed in seeds]
+    monkeypatch.setattr(streamline, "_ROOM", room)
+    monkeypatch.setattr(streamline, "_WORK", 5 if room < 100 else 200_000)
+    together = trace(field, seeds, limits, 1, domain=field.domain)
+    for number, single in enumerate(alone):
+        np.testing.assert_array_equal(line(together, number), single.points)
+        assert together.reasons[number] == single.reasons[0]
+    with engine.numpy_only():
+        by_numpy = trace(field, seeds, limits, 1, domain=field.domain)
+    np.testing.assert_array_equal(together.points, by_numpy.points)
+    np.testing.assert_array_equal(together.reasons, by_numpy.reasons)
+    assert set(together.reasons) >= set(EndReason)
+
+
 def test_what_stops_one_thread_stops_all() -> None:
     field = sampled(rotation, Grid(*[np.linspace(-1.0, 1.0, 9)] * 3))
     seeds = np.random.default_rng(8).uniform(-0.9, 0.9, (300, 3))
