@@ -148,17 +148,16 @@ def folder(tmp_path: Path, shared: Path) -> Path:
 @contextmanager
 def running(folder: Path, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """Run a command until it is interrupted; it must then end by itself."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "vo_server", "samp", *arguments], cwd=folder, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        yield process
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    finally:
-        process.kill()
-        process.wait()
+    ) as process:  # fmt: skip
+        try:
+            yield process
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
+        finally:
+            process.kill()
 
 
 def rows(content: bytes) -> int:
