@@ -45,6 +45,10 @@ SAFETY, LEAST, MOST, SHORTEST = 0.9, 0.2, 5.0, 1e-4
 # A step that meets a hole or a wall is halved until it is this part of the longest.
 HALVED_TO = 0.1
 
+# How far, in its lengths, a step may leave the straight way without jumping the body: that of a
+# step that turns by half a radian.
+BULGE = 1.0 / 16.0
+
 # Landing on a wall: parts of the distance to it that are tried, the longest first, how often,
 # and how near, in steps, is near enough.
 PARTS = (1.0 - 1e-9, 1.0 - 1e-6, 1.0 - 1e-4, 0.99, 0.9, 0.5, 0.25, 0.1, 0.01)
@@ -207,7 +211,7 @@ class March:
         reasons = np.where(reasons == GOING, stop, reasons)
         slopes.append(slope)
         error = np.abs(lengths[:, None] * _combined(DIFFERENCE, slopes)).max(axis=1, initial=0.0)
-        reasons = np.where(reasons == GOING, self.walls.met(places, at), reasons)
+        reasons = np.where(reasons == GOING, self.walls.met(places, at, BULGE), reasons)
         return at, error / self.tolerance, reasons, _turned(slopes)
 
     def rk4(self, places: Floats, lengths: Floats) -> tuple[Floats, Reasons, npt.NDArray[np.bool_]]:
@@ -223,7 +227,7 @@ class March:
             total += weight * slope
             at = places + (reach * lengths)[:, None] * slope
         ends = places + (lengths / 6.0)[:, None] * total
-        reasons = np.where(reasons == GOING, self.walls.met(places, ends), reasons)
+        reasons = np.where(reasons == GOING, self.walls.met(places, ends, BULGE), reasons)
         return ends, reasons, _turned(slopes)
 
     def _nulls(
@@ -235,7 +239,7 @@ class March:
         if asked.size:
             place, length = state.place[asked], state.length[asked]
             points, found = nulls.find(self.vector, place, length, self.step)
-            found &= self.walls.met(place, points) == GOING
+            found &= self.walls.met(place, points, BULGE) == GOING
             null[asked[found]] = True
             ends[asked[found]] = points[found]
         return null

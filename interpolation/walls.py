@@ -31,11 +31,15 @@ class Walls:
         reasons[_outside(points, self.domain)] = EndReason.LEFT_DOMAIN
         return reasons
 
-    def met(self, points: Floats, ends: Floats) -> Reasons:
-        """Say which wall a straight step from points (n, 3) to their ends meets; 0 for none."""
+    def met(self, points: Floats, ends: Floats, bulge: float = 0.0) -> Reasons:
+        """Say which wall a step from points (n, 3) to their ends meets; 0 for none.
+
+        bulge: how far, in lengths of a step, it may leave the straight way: by so much that must
+        go through the body, or the step may pass beside it.
+        """
         reasons = self.beyond(ends)
         if self.body is not None:
-            ahead = self._to_body(points, ends - points)
+            ahead = self._to_body(points, ends - points, bulge)
             reasons[(reasons == 0) & (ahead < 1.0)] = EndReason.REACHED_BODY
         return reasons
 
@@ -50,22 +54,26 @@ class Walls:
                     ahead = (np.where(way > 0.0, high, low) - place) / way
                 nearest = np.where((way != 0.0) & (ahead < nearest), ahead, nearest)
         if self.body is not None:
-            ahead = self._to_body(points, ways)
+            ahead = self._to_body(points, ways, 0.0)
             nearest = np.where(ahead < nearest, ahead, nearest)
         return np.asarray(np.maximum(nearest, 0.0))
 
-    def _to_body(self, points: Floats, ways: Floats) -> Floats:
-        """Give how far the body is ahead, in lengths of the way; infinite where it is not."""
+    def _to_body(self, points: Floats, ways: Floats, bulge: float) -> Floats:
+        """Give how far the body is ahead, in lengths of the way; infinite where it is not.
+
+        Its radius is less by the bulge.
+        """
         assert self.body is not None
         x, y, z = points.T - np.array(self.body.centre)[:, None]
         u, v, w = ways.T
         approach = x * u + y * v + z * w
         square = u * u + v * v + w * w
-        beside = x * x + y * y + z * z - self.body.radius * self.body.radius
+        radius = np.maximum(self.body.radius - bulge * np.sqrt(square), 0.0)
+        beside = x * x + y * y + z * z - radius * radius
         root = approach * approach - square * beside
         with np.errstate(invalid="ignore", divide="ignore"):
             ahead = (-approach - np.sqrt(root)) / square
-        return np.where((approach < 0.0) & (root >= 0.0), ahead, np.inf)
+        return np.where((radius > 0.0) & (approach < 0.0) & (root >= 0.0), ahead, np.inf)
 
     @property
     def numbers(self) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:

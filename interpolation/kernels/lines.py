@@ -29,6 +29,7 @@ from interpolation.kernels.walls import (
     met,
 )
 from interpolation.march import (
+    BULGE,
     GOING,
     HALVED_TO,
     LANDINGS,
@@ -119,7 +120,7 @@ def _judged(line: Any, attempt: Any, limits: Any, field: Any, walls: Any) -> Any
                 end, stop, ended = back, CLOSED_LOOP, True
     if (good and turned and not ended) or stop == NULL_FIELD:
         null, found = find(point, used, step, field)
-        if found and met(point, null, walls) == GOING:
+        if found and met(point, null, walls, BULGE) == GOING:
             end, stop, ended = null, NULL_FIELD, True
     moved = good or ended
     if moved:

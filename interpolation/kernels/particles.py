@@ -94,7 +94,7 @@ def _step(
         place[0] + velocity[0] * half, place[1] + velocity[1] * half, place[2] + velocity[2] * half
     )  # fmt: skip
     magnetic, electric, known = _forces(middle, fields)
-    wall = met(place, middle, walls)
+    wall = met(place, middle, walls, 0.0)
     if wall != GOING or not known:
         return place, momentum, 0.0, MASKED if wall == GOING else wall
     pull = charge / mass * half
@@ -116,7 +116,7 @@ def _step(
         (end[0] - place[0]) * electric[0] + (end[1] - place[1]) * electric[1]
         + (end[2] - place[2]) * electric[2]
     )  # fmt: skip
-    return end, ended, work, met(middle, end, walls)
+    return end, ended, work, met(middle, end, walls, 0.0)
 
 
 @called

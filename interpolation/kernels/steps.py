@@ -8,6 +8,7 @@ from interpolation.kernels.compile import called, inlined
 from interpolation.kernels.stencil import mixed, stencil
 from interpolation.kernels.walls import MASKED, NULL_FIELD, beyond, met
 from interpolation.march import (
+    BULGE,
     DIFFERENCE,
     DORMAND_PRINCE,
     GOING,
@@ -92,7 +93,7 @@ def last_stage(step: Any, point: Any, length: float, walls: Any) -> Any:
     """Give where a step ends after its last slope, what forbids it, whether it turns."""
     _, _, total, stop, turned = step
     end = _shifted(point, length / 6.0, total)
-    return end, met(point, end, walls) if stop == GOING else stop, turned
+    return end, met(point, end, walls, BULGE) if stop == GOING else stop, turned
 
 
 @called
@@ -139,7 +140,7 @@ def dormand_prince(point: Any, length: float, field: Any, walls: Any) -> Any:
         (dot(a, b) < 0.0) | (dot(a, c) < 0.0) | (dot(a, d) < 0.0)
         | (dot(a, e) < 0.0) | (dot(a, g) < 0.0) | (dot(a, h) < 0.0)
     )  # fmt: skip
-    return end, error, met(point, end, walls), turned
+    return end, error, met(point, end, walls, BULGE), turned
 
 
 @inlined

@@ -47,25 +47,26 @@ def beyond(point: Any, walls: Any) -> int:
 
 
 @inlined
-def _to_sphere(point: Any, way: Any, sphere: Any) -> float:
-    """Give how far a sphere is ahead, in lengths of the way; infinite where it is not."""
+def _to_sphere(point: Any, way: Any, sphere: Any, bulge: float) -> float:
+    """Give how far a sphere is ahead; see `interpolation.walls.Walls`."""
     x, y, z = point[0] - sphere[0], point[1] - sphere[1], point[2] - sphere[2]
     approach = x * way[0] + y * way[1] + z * way[2]
     if sphere[3] > 0.0 and approach < 0.0:
         square = way[0] * way[0] + way[1] * way[1] + way[2] * way[2]
-        beside = x * x + y * y + z * z - sphere[3] * sphere[3]
+        radius = max(sphere[3] - bulge * np.sqrt(square), 0.0)
+        beside = x * x + y * y + z * z - radius * radius
         root = approach * approach - square * beside
-        if root >= 0.0:
+        if radius > 0.0 and root >= 0.0:
             return (-approach - np.sqrt(root)) / square
     return np.inf
 
 
 @inlined
-def met(point: Any, end: Any, walls: Any) -> int:
-    """Say which wall a straight step meets; see `interpolation.walls.Walls.met`."""
+def met(point: Any, end: Any, walls: Any, bulge: float) -> int:
+    """Say which wall a step meets; see `interpolation.walls.Walls.met`."""
     wall = beyond(end, walls)
     way = (end[0] - point[0], end[1] - point[1], end[2] - point[2])
-    if wall == GOING and _to_sphere(point, way, walls[2]) < 1.0:
+    if wall == GOING and _to_sphere(point, way, walls[2], bulge) < 1.0:
         return REACHED_BODY
     return wall
 
@@ -82,7 +83,7 @@ def distance(point: Any, way: Any, walls: Any) -> float:
                 ahead = (wall - point[axis]) / way[axis]
                 if ahead < nearest:
                     nearest = ahead
-    ahead = _to_sphere(point, way, sphere)
+    ahead = _to_sphere(point, way, sphere, 0.0)
     if ahead < nearest:
         nearest = ahead
     return max(nearest, 0.0)
