@@ -443,6 +443,19 @@ def test_a_line_past_a_null_goes_on() -> None:
     np.testing.assert_allclose(x * x * z, 0.02**2 * 1.9, rtol=0.02)
 
 
+def test_lines_that_reach_the_body_end_on_it_and_none_beside_it() -> None:
+    axis = np.linspace(-5.0, 5.0, 65)
+    field, random = sampled(dipole, Grid(axis, axis, axis)), np.random.default_rng(0)
+    seeds = random.normal(size=(5000, 3))
+    seeds *= (random.uniform(1.0, 1.6, 5000) / np.linalg.norm(seeds, axis=1))[:, None]
+    limits = TraceLimits(float(axis[1] - axis[0]) / 2, 500, radius=1.0)
+    lines = trace(field, seeds, limits, 1, domain=field.domain)
+    reached = lines.reasons == EndReason.REACHED_BODY
+    ends = lines.points[lines.offsets[1:] - 1][reached]
+    assert reached.sum() > 3000
+    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 1.0, atol=1e-5 * limits.step)
+
+
 @pytest.mark.parametrize("tolerance", [None, 1e-3])
 def test_a_long_step_does_not_jump_the_body(tolerance: float | None) -> None:
     axis = np.linspace(-2.0, 2.0, 11)
