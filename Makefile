@@ -37,7 +37,7 @@ $(VENV)/peers.stamp: $(VENV)/test.stamp
 	@touch $@
 
 clean:
-	rm -rf $(VENV) docs/_build demo-node interpolation/kernels/__pycache__
+	rm -rf $(VENV) docs/_build demo-node */kernels/__pycache__ */*/kernels/__pycache__
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
