@@ -8,6 +8,7 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from vo_server.formats import engine
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Header, Table
 
@@ -48,6 +49,12 @@ def column(parameter: Parameter, cells: list[Any]) -> Column:
     flat = np.empty(len(cells) * int(np.prod(parameter.shape, dtype=int)), dtype)
     flat[:] = [part for cell in cells for part in cell] if parameter.shape else cells
     return flat.reshape(len(cells), *parameter.shape)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Let the compiled kernels of text work."""
+    assert engine.warm()
 
 
 @pytest.fixture(scope="session")
