@@ -52,5 +52,6 @@ def _header(header: Header, order: Iterable[int]) -> Header:
         while name in taken:
             name += "_input"
         taken.add(name)
-        parameters.append(replace(parameter, name=name))
+        renamed = name != parameter.name
+        parameters.append(replace(parameter, name=name) if renamed else parameter)
     return replace(header, parameters=tuple(parameters))

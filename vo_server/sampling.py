@@ -248,7 +248,8 @@ def _columns(request: SampleRequest) -> tuple[Parameter, ...]:
         while published in taken:
             published += "_run"
         taken.add(published)
-        columns.append(replace(in_run(known[name], request.resource), name=published))
+        column = in_run(known[name], request.resource)
+        columns.append(column if published == name else replace(column, name=published))
     errors = [error_of(column) for column in columns] if request.error else []
     return (*columns, *errors, *([STATUS] if request.status else []))
 
