@@ -45,10 +45,6 @@ SAFETY, LEAST, MOST, SHORTEST = 0.9, 0.2, 5.0, 1e-4
 # A step that meets a hole or a wall is halved until it is this part of the longest.
 HALVED_TO = 0.1
 
-# How far, in its lengths, a step may leave the straight way without jumping the body: that of a
-# step that turns by half a radian.
-BULGE = 1.0 / 16.0
-
 # Landing on a wall: parts of the distance to it that are tried, the longest first, how often,
 # and how near, in steps, is near enough.
 PARTS = (1.0 - 1e-9, 1.0 - 1e-6, 1.0 - 1e-4, 0.99, 0.9, 0.5, 0.25, 0.1, 0.01)
@@ -63,6 +59,15 @@ GOING = int(EndReason.MAX_STEPS)
 AT_WALL = np.isin(
     np.arange(256), (EndReason.LEFT_DOMAIN, EndReason.LEFT_REGION, EndReason.REACHED_BODY)
 )
+
+
+def bulge(straight: Floats) -> Floats:
+    """Give how far steps leave the straight way, in their lengths: as arcs, an eighth of the turn.
+
+    straight: the cosine of how far they turn.
+    """
+    return np.asarray(np.sqrt(np.maximum(2.0 - 2.0 * straight, 0.0)) * 0.125)
+
 
 # Points for which the record makes room at a time.
 _CHUNK = 16_384
@@ -135,13 +140,14 @@ class March:
 
         Gives those that a wall ended: which, where they are, and their next step.
         """
-        ends, error, stop, turned = self._attempt(state.place, state.length)
+        ends, error, stop, straight = self._attempt(state.place, state.length)
         clear = stop == GOING
         shortest = SHORTEST * self.step
         taken = clear & ((error <= 1.0) | (state.length <= shortest))
         ended = self._closes(state, ends, taken, seeds, first)
         stop[ended] = EndReason.CLOSED_LOOP
-        null = self._nulls(state, ends, (taken & turned & ~ended) | (stop == EndReason.NULL_FIELD))
+        turned = taken & (straight < 0.0) & ~ended
+        null = self._nulls(state, ends, turned | (stop == EndReason.NULL_FIELD))
         stop[null] = EndReason.NULL_FIELD
         taken |= null
         ended |= null
@@ -189,16 +195,14 @@ class March:
         unit[null | missing] = 0.0
         return unit, reasons
 
-    def _attempt(
-        self, places: Floats, lengths: Floats
-    ) -> tuple[Floats, Floats, Reasons, npt.NDArray[np.bool_]]:
+    def _attempt(self, places: Floats, lengths: Floats) -> tuple[Floats, Floats, Reasons, Floats]:
         """Try a step from each place.
 
-        Gives where it ends, its error in tolerances, what forbids it, and whether it turns back.
+        Gives where it ends, its error in tolerances, what forbids it, and how straight it is.
         """
         if self.tolerance is None:
-            ends, stop, turned = self.rk4(places, lengths)
-            return ends, np.zeros(len(ends)), stop, turned
+            ends, stop, straight = self.rk4(places, lengths)
+            return ends, np.zeros(len(ends)), stop, straight
         reasons = np.zeros(len(places), dtype=np.uint8)
         slopes = []
         at = places
@@ -211,11 +215,13 @@ class March:
         reasons = np.where(reasons == GOING, stop, reasons)
         slopes.append(slope)
         error = np.abs(lengths[:, None] * _combined(DIFFERENCE, slopes)).max(axis=1, initial=0.0)
-        reasons = np.where(reasons == GOING, self.walls.met(places, at, BULGE), reasons)
-        return at, error / self.tolerance, reasons, _turned(slopes)
+        straight = _straight(slopes)
+        met = self.walls.met(places, at, bulge(straight))
+        reasons = np.where(reasons == GOING, met, reasons)
+        return at, error / self.tolerance, reasons, straight
 
-    def rk4(self, places: Floats, lengths: Floats) -> tuple[Floats, Reasons, npt.NDArray[np.bool_]]:
-        """Give where a step by the classical method ends, what forbids it, whether it turns."""
+    def rk4(self, places: Floats, lengths: Floats) -> tuple[Floats, Reasons, Floats]:
+        """Give where a step by the classical method ends, what forbids it, how straight it is."""
         reasons = np.zeros(len(places), dtype=np.uint8)
         total = np.zeros_like(places)
         slopes = []
@@ -227,8 +233,10 @@ class March:
             total += weight * slope
             at = places + (reach * lengths)[:, None] * slope
         ends = places + (lengths / 6.0)[:, None] * total
-        reasons = np.where(reasons == GOING, self.walls.met(places, ends, BULGE), reasons)
-        return ends, reasons, _turned(slopes)
+        straight = _straight(slopes)
+        met = self.walls.met(places, ends, bulge(straight))
+        reasons = np.where(reasons == GOING, met, reasons)
+        return ends, reasons, straight
 
     def _nulls(
         self, state: _State, ends: Floats, which: npt.NDArray[np.bool_]
@@ -239,7 +247,7 @@ class March:
         if asked.size:
             place, length = state.place[asked], state.length[asked]
             points, found = nulls.find(self.vector, place, length, self.step)
-            found &= self.walls.met(place, points, BULGE) == GOING
+            found &= self.walls.met(place, points) == GOING
             null[asked[found]] = True
             ends[asked[found]] = points[found]
         return null
@@ -340,12 +348,12 @@ def _combined(factors: tuple[float, ...], slopes: list[Floats]) -> Floats:
     return total
 
 
-def _turned(slopes: list[Floats]) -> npt.NDArray[np.bool_]:
-    """Say where a slope points against the first one."""
-    turned = np.zeros(len(slopes[0]), dtype=np.bool_)
+def _straight(slopes: list[Floats]) -> Floats:
+    """Give the least cosine between the first slope and another: below 0 where one turns back."""
+    straight = np.ones(len(slopes[0]))
     for slope in slopes[1:]:
-        turned |= _along(slopes[0], slope) < 0.0
-    return turned
+        straight = np.minimum(straight, _along(slopes[0], slope))
+    return straight
 
 
 def _along(offsets: Floats, ways: Floats) -> Floats:

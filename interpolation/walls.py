@@ -31,7 +31,7 @@ class Walls:
         reasons[_outside(points, self.domain)] = EndReason.LEFT_DOMAIN
         return reasons
 
-    def met(self, points: Floats, ends: Floats, bulge: float = 0.0) -> Reasons:
+    def met(self, points: Floats, ends: Floats, bulge: Floats | float = 0.0) -> Reasons:
         """Say which wall a step from points (n, 3) to their ends meets; 0 for none.
 
         bulge: how far, in lengths of a step, it may leave the straight way: by so much that must
@@ -58,7 +58,7 @@ class Walls:
             nearest = np.where(ahead < nearest, ahead, nearest)
         return np.asarray(np.maximum(nearest, 0.0))
 
-    def _to_body(self, points: Floats, ways: Floats, bulge: float) -> Floats:
+    def _to_body(self, points: Floats, ways: Floats, bulge: Floats | float) -> Floats:
         """Give how far the body is ahead, in lengths of the way; infinite where it is not.
 
         Its radius is less by the bulge.

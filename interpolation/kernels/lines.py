@@ -29,7 +29,6 @@ from interpolation.kernels.walls import (
     met,
 )
 from interpolation.march import (
-    BULGE,
     GOING,
     HALVED_TO,
     LANDINGS,
@@ -90,10 +89,10 @@ def _judged(line: Any, attempt: Any, limits: Any, field: Any, walls: Any) -> Any
     """Give a line after an attempt at its next step, why it ends, and whether it moved, is over.
 
     line: number, steps taken, seed, way at the seed, place and next step; attempt: where the step
-    ends, its error in tolerances, what forbids it and whether it turns back.
+    ends, its error in tolerances, what forbids it and how straight it is.
     """
     number, taken, seed, way, point, length = line
-    end, error, stop, turned = attempt
+    end, error, stop, straight = attempt
     step, tolerance, closure, max_steps = limits
     clear = stop == GOING
     used = length
@@ -118,9 +117,9 @@ def _judged(line: Any, attempt: Any, limits: Any, field: Any, walls: Any) -> Any
                 reach = min(reach, (taken + 1) * tolerance)
             if halt == GOING and x * x + y * y + z * z <= reach * reach:
                 end, stop, ended = back, CLOSED_LOOP, True
-    if (good and turned and not ended) or stop == NULL_FIELD:
+    if (good and straight < 0.0 and not ended) or stop == NULL_FIELD:
         null, found = find(point, used, step, field)
-        if found and met(point, null, walls, BULGE) == GOING:
+        if found and met(point, null, walls, 0.0) == GOING:
             end, stop, ended = null, NULL_FIELD, True
     moved = good or ended
     if moved:
@@ -216,11 +215,11 @@ def trace(
             track = recall(lines, slot, a_line)
             number, _, _, _, point, length = track
             if tolerance == 0.0:
-                end, stop, turned = last_stage(recall(steps, slot, a_step), point, length, walls)
-                attempt = end, 0.0, stop, turned
+                ahead = last_stage(recall(steps, slot, a_step), point, length, walls)
+                attempt = ahead[0], 0.0, ahead[1], ahead[2]
             else:
-                end, error, stop, turned = dormand_prince(point, length, field, walls)
-                attempt = end, error / tolerance, stop, turned
+                end, error, stop, straight = dormand_prince(point, length, field, walls)
+                attempt = end, error / tolerance, stop, straight
             track, stop, moved, over = _judged(track, attempt, limits, field, walls)
             if moved:
                 room[filled, 0], room[filled, 1], room[filled, 2] = track[4]

@@ -8,7 +8,6 @@ from interpolation.kernels.compile import called, inlined
 from interpolation.kernels.stencil import mixed, stencil
 from interpolation.kernels.walls import MASKED, NULL_FIELD, beyond, met
 from interpolation.march import (
-    BULGE,
     DIFFERENCE,
     DORMAND_PRINCE,
     GOING,
@@ -66,39 +65,47 @@ def first_stage(point: Any) -> Any:
     """Give a step by the classical method before its first slope.
 
     That is where the next slope is taken, the first slope, the sum of all, what forbids the
-    step, and whether a slope points against the first.
+    step, and the least cosine between the first slope and another.
     """
-    return point, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), GOING, False
+    return point, (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), GOING, 1.0
 
 
 @inlined
 def next_stage(step: Any, stage: int, point: Any, length: float, field: Any, walls: Any) -> Any:
     """Give a step after the next of its slopes."""
-    at, first, total, stop, turned = step
+    at, first, total, stop, straight = step
     weight, reach = RK4[stage]
     way, halt = slope(at, field, walls)
     if stage == 0:
         first = way
+    else:
+        straight = min(straight, dot(first, way))
     return (
         _shifted(point, reach * length, way),
         first,
         _shifted(total, weight, way),
         halt if stop == GOING else stop,
-        turned | (dot(first, way) < 0.0),
+        straight,
     )
 
 
 @inlined
 def last_stage(step: Any, point: Any, length: float, walls: Any) -> Any:
-    """Give where a step ends after its last slope, what forbids it, whether it turns."""
-    _, _, total, stop, turned = step
+    """Give where a step ends after its last slope, what forbids it, how straight it is."""
+    _, _, total, stop, straight = step
     end = _shifted(point, length / 6.0, total)
-    return end, met(point, end, walls, BULGE) if stop == GOING else stop, turned
+    return end, met(point, end, walls, bulge(straight)) if stop == GOING else stop, straight
+
+
+@inlined
+def bulge(straight: float) -> float:
+    """Give how far a step leaves the straight way; see `interpolation.march.bulge`."""
+    return np.sqrt(max(2.0 - 2.0 * straight, 0.0)) * 0.125
 
 
 @called
 def rk4(point: Any, length: float, field: Any, walls: Any) -> Any:
-    """Give where a step by the classical method ends, what forbids it, whether it turns."""
+    """Give where a step by the classical method ends, what forbids it, how straight it is."""
     step = first_stage(point)
     for stage in range(STAGES):
         step = next_stage(step, stage, point, length, field, walls)
@@ -109,38 +116,35 @@ def rk4(point: Any, length: float, field: Any, walls: Any) -> Any:
 def dormand_prince(point: Any, length: float, field: Any, walls: Any) -> Any:
     """Try a step by the method of Dormand and Prince.
 
-    Gives where it ends, its error, what forbids it, and whether it turns back.
+    Gives where it ends, its error, what forbids it, and how straight it is.
     """
     f = DORMAND_PRINCE
     a, stop = slope(point, field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     b, stop = slope(_ahead(point, length, f[0], (a,)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     c, stop = slope(_ahead(point, length, f[1], (a, b)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     d, stop = slope(_ahead(point, length, f[2], (a, b, c)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     e, stop = slope(_ahead(point, length, f[3], (a, b, c, d)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     g, stop = slope(_ahead(point, length, f[4], (a, b, c, d, e)), field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     end = _ahead(point, length, f[5], (a, b, c, d, e, g))
     h, stop = slope(end, field, walls)
     if stop != GOING:
-        return point, 0.0, stop, False
+        return point, 0.0, stop, 1.0
     x, y, z = _combined(DIFFERENCE, (a, b, c, d, e, g, h))
     error = max(abs(length * x), abs(length * y), abs(length * z))
-    turned = (
-        (dot(a, b) < 0.0) | (dot(a, c) < 0.0) | (dot(a, d) < 0.0)
-        | (dot(a, e) < 0.0) | (dot(a, g) < 0.0) | (dot(a, h) < 0.0)
-    )  # fmt: skip
-    return end, error, met(point, end, walls, BULGE), turned
+    straight = min(1.0, dot(a, b), dot(a, c), dot(a, d), dot(a, e), dot(a, g), dot(a, h))
+    return end, error, met(point, end, walls, bulge(straight)), straight
 
 
 @inlined
