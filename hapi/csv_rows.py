@@ -1,8 +1,8 @@
 """CSV records: times, numbers in their shortest exact spelling, text quoted where it must be.
 
-Columns of one type that stand side by side are written by one call of orjson and cut at the rows,
-which is tens of times faster than to write cell by cell. Every cell is spelled by itself, so a
-column reads the same whatever else is asked for.
+Columns of one type that stand side by side are written together, and times with the numbers that
+follow: tens of times faster than cell by cell. Every cell is spelled by itself, so a column reads
+the same whatever else is asked for.
 """
 
 import re
@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from hapi.wire import Wire
+from vo_server.formats.spelled import spelled
 
+_NUMERIC = ("double", "integer")
 _QUOTED = re.compile(rb'[",\r\n]')
 
 
@@ -32,7 +33,12 @@ class CsvRows:
 
     def rows(self, cells: Sequence[NDArray[Any]]) -> bytes:
         """Write a block of records; cells: as `Wire.cells` gives them, n at least 1."""
-        parts = [group.lines(cells) for group in self._groups]
+        groups = self._groups
+        if len(groups) == 1 and groups[0].is_numeric:
+            return groups[0].text(cells) + b"\n"
+        if len(groups) == 2 and groups[0].is_stamp and groups[1].is_numeric:
+            return groups[1].text(cells, groups[0].stamps(cells)) + b"\n"
+        parts = [group.lines(cells) for group in groups]
         if len(parts) == 1:
             return b"\n".join(parts[0]) + b"\n"
         return b"\n".join(map(b",".join, zip(*parts, strict=True))) + b"\n"
@@ -46,8 +52,7 @@ def _groups(wires: Sequence[Wire]) -> list[list[int]]:
     """Put columns of numbers of one type that stand side by side together."""
     groups: list[list[int]] = []
     for i, wire in enumerate(wires):
-        numeric = wire.type in ("double", "integer")
-        if numeric and groups and wires[groups[-1][-1]].type == wire.type:
+        if wire.type in _NUMERIC and groups and wires[groups[-1][-1]].type == wire.type:
             groups[-1].append(i)
         else:
             groups.append([i])
@@ -58,19 +63,33 @@ class _Group:
     """Columns of one type that stand side by side."""
 
     def __init__(self, wires: Sequence[Wire], places: Sequence[int]) -> None:
+        first = wires[places[0]]
         self._places = tuple(places)
-        self._type = wires[places[0]].type
-        self._nan = any(wires[i].type == "double" and wires[i].is_nan for i in places)
+        self._type = first.type
+        self.is_numeric = first.type in _NUMERIC
+        self.is_stamp = first.type == "isotime" and first.fill is None  # all of one length
 
     def lines(self, cells: Sequence[NDArray[Any]]) -> list[bytes]:
         """Give for each record the cells of these columns with commas between."""
+        if self.is_numeric:
+            return self.text(cells).split(b"\n")
+        return _texts(self._matrix(cells), plain=self._type == "isotime")
+
+    def text(self, cells: Sequence[NDArray[Any]], lead: NDArray[np.uint8] | None = None) -> bytes:
+        """Give the cells of columns of numbers as lines; lead (n, w): a cell before each."""
+        matrix = self._matrix(cells)
+        odd = [(np.isnan(matrix), b"NaN")] if self._type == "double" else ()
+        return spelled(matrix, b",", b"\n", odd, lead)
+
+    def stamps(self, cells: Sequence[NDArray[Any]]) -> NDArray[np.uint8]:
+        """Give the one column of times as bytes (n, length)."""
+        stamps = np.ascontiguousarray(cells[self._places[0]])
+        return stamps.view(np.uint8).reshape(len(stamps), -1)
+
+    def _matrix(self, cells: Sequence[NDArray[Any]]) -> NDArray[Any]:
         count = len(cells[0])
         flat = [cells[i].reshape(count, -1) for i in self._places]
-        if flat[0].dtype.kind == "S":
-            return _texts(flat[0], plain=self._type == "isotime")
-        matrix = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
-        text = orjson.dumps(matrix, option=orjson.OPT_SERIALIZE_NUMPY)[2:-2]
-        return (text.replace(b"null", b"NaN") if self._nan else text).split(b"],[")
+        return flat[0] if len(flat) == 1 else np.concatenate(flat, axis=1)
 
 
 def _texts(matrix: NDArray[Any], *, plain: bool) -> list[bytes]:

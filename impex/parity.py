@@ -26,6 +26,9 @@ class Parity:
 
     def filled(self, tables: Iterable[Table], width: int) -> Iterator[Table]:
         """Put `outside` in place of NaN in all columns of numbers behind the first `width`."""
+        if math.isnan(self.outside):
+            yield from tables
+            return
         for table in tables:
             columns = (
                 np.where(np.isnan(column), self.outside, column)

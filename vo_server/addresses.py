@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, quote, unquote, urlsplit
@@ -136,9 +137,11 @@ def _host_and_port(parts: SplitResult, argument: str) -> tuple[str, int]:
 def resolve(host: str, seconds: float, *, argument: str) -> tuple[IPAddress, ...]:
     """Look a host up once, in a thread of its own because the system's resolver has no time limit.
 
-    Spellings such as 0x7f.1 or 2130706433 give the address that the system takes them for.
-    Raises UpstreamFailed when there is no answer.
+    An address is itself; spellings such as 0x7f.1 or 2130706433 give the address that the system
+    takes them for. Raises UpstreamFailed when there is no answer.
     """
+    with suppress(ValueError):
+        return (ip_address(host),)
     answers: queue.SimpleQueue[tuple[IPAddress, ...] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:

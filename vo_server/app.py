@@ -18,10 +18,10 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from interpolation import engine
 from vo_server import plugins
 from vo_server.context import Context
 from vo_server.errors import Failure, Refusal
+from vo_server.formats import engine
 from vo_server.harvest import Timetable
 from vo_server.metrics import MEDIA_TYPE, Metrics
 from vo_server.settings import Settings, load

@@ -103,6 +103,7 @@ class Context:
         """Begin no work any more."""
         self._workers.close()
         self._clerks.close()
+        self.results.close()
         self.records.close()
 
     def url(self, path: str) -> str:

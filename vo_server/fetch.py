@@ -165,37 +165,21 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class _Guard(httpcore.NetworkBackend):
-    """Connects to checked addresses only: the name is resolved once and never again."""
-
-    def __init__(self, settings: Fetch, visit: _Visit) -> None:
-        self._settings = settings
-        self._visit = visit
-
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.NetworkStream:
-        visit = self._visit
-        addresses = resolve(host, visit.left(), argument=visit.argument)
-        check(host, port, addresses, self._settings, argument=visit.argument)
-        tries = addresses[:_TRIES]
-        for tried, address in enumerate(tries, start=1):
-            share = visit.left() / (len(tries) - tried + 1)
-            try:
-                inner = httpcore.SyncBackend().connect_tcp(
-                    str(address), port, timeout=share, socket_options=socket_options
-                )
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                if tried == len(tries):
-                    raise
-            else:
-                return _Stream(inner, visit)
-        raise visit.failed("has no address")
+def _connect(address: Address, settings: Fetch, visit: _Visit) -> _Stream:
+    """Connect to a checked address only: the name is resolved once and never again."""
+    addresses = resolve(address.host, visit.left(), argument=visit.argument)
+    check(address.host, address.port, addresses, settings, argument=visit.argument)
+    tries = addresses[:_TRIES]
+    for tried, ip in enumerate(tries, start=1):
+        share = visit.left() / (len(tries) - tried + 1)
+        try:
+            inner = httpcore.SyncBackend().connect_tcp(str(ip), address.port, timeout=share)
+        except (httpcore.ConnectError, httpcore.ConnectTimeout):
+            if tried == len(tries):
+                raise
+        else:
+            return _Stream(inner, visit)
+    raise visit.failed("has no address")
 
 
 class Fetcher:
@@ -210,7 +194,9 @@ class Fetcher:
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        return httpcore.default_ssl_context()
+        context = httpcore.default_ssl_context()
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def fetch(self, url: str, budget: Budget, *, argument: str) -> Fetched:
         """Read a URL whole; blocks, so it belongs into a worker thread.
@@ -247,10 +233,6 @@ class Fetcher:
 
     def _open(self, address: Address, visit: _Visit, seen: Seen) -> Fetched | str | None:
         """Ask one server; give the content, the Location of a redirect, or None for nothing new."""
-        pool = httpcore.ConnectionPool(
-            ssl_context=self._tls if address.scheme == "https" else None,
-            network_backend=_Guard(self._settings, visit),
-        )
         target = httpcore.URL(
             scheme=address.scheme, host=address.host, port=address.port, target=address.target
         )
@@ -263,7 +245,13 @@ class Fetcher:
             *seen.headers(),
         ]
         try:
-            with pool, pool.stream("GET", target, headers=headers) as response:
+            stream: httpcore.NetworkStream = _connect(address, self._settings, visit)
+            if address.scheme == "https":
+                stream = stream.start_tls(self._tls, address.host)
+            with (
+                httpcore.HTTP11Connection(target.origin, stream) as connection,
+                connection.stream("GET", target, headers=headers) as response,
+            ):
                 fields = _fields(response)
                 if response.status in _REDIRECTS:
                     return fields.get("location", "")

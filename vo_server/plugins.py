@@ -66,10 +66,14 @@ def formats() -> dict[str, Format]:
 
 def address(url: str) -> str:
     """Give the URL to fetch for a table, in the form that its service's format needs."""
-    for known in formats().values():
-        if isinstance(known, AddressedFormat):
-            url = known.address(url)
+    for known in _addressed():
+        url = known.address(url)
     return url
+
+
+@cache
+def _addressed() -> tuple[AddressedFormat, ...]:
+    return tuple(known for known in formats().values() if isinstance(known, AddressedFormat))
 
 
 def format_named(name: str) -> Format:

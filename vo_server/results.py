@@ -17,9 +17,11 @@ from pathlib import Path
 from vo_server.budget import Budget
 from vo_server.errors import StorageFull, TooMuch
 from vo_server.settings import Results
+from vo_server.settle import Settler, boot
 
 _NAME = re.compile(r"[0-9a-f]{32}\.[a-z0-9]{1,8}")
 _UNFINISHED = ".part"
+_UNSETTLED = re.compile(rf"\.({_NAME.pattern})-([0-9a-f]{{8}})-[^.]*\{_UNFINISHED}")
 _TRUSTED = 1.0  # seconds for which a look through the folder is trusted
 _SHARE = 32  # part of the free bytes that a process adds without another look
 _STALE = 3600.0  # seconds after which an unfinished file has no writer any more
@@ -39,10 +41,10 @@ class _Kept:
 class ResultStore:
     """A folder of results, shared by every process of the node.
 
-    A result appears whole or not at all. The oldest go first, by the time they were last asked
-    for, so that all together never need more than `max_bytes`. The folder is looked through at
-    most once in a while where there is room for plenty: one process trusts its last look for as
-    long as what it added since is a small share of what was free then.
+    A result appears whole or not at all, whenever the machine goes down. The oldest go first, by
+    the time they were last asked for, so that all together never need more than `max_bytes`. The
+    folder is looked through at most once in a while where there is room for plenty: one process
+    trusts its last look for as long as what it added since is a small share of what was free then.
     """
 
     def __init__(self, folder: Path, base_url: str, settings: Results) -> None:
@@ -52,6 +54,7 @@ class ResultStore:
         self._settings = settings
         self._looked, self._free, self._added = -math.inf, 0, 0
         self._counting = threading.Lock()
+        self._settler = Settler()
         with _storing():
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -82,11 +85,12 @@ class ResultStore:
         try:
             with _storing():
                 self._folder.mkdir(parents=True, exist_ok=True)
-                handle, unfinished = tempfile.mkstemp(_UNFINISHED, f".{key}-", self._folder)
+                beginning = f".{name}-{boot()}-"
+                handle, unfinished = tempfile.mkstemp(_UNFINISHED, beginning, self._folder)
             try:
                 size = self._write(handle, blocks, budget)
                 with _storing():
-                    Path(unfinished).replace(self._folder / name)
+                    self._settler.publish(handle, Path(unfinished), self._folder / name)
             except BaseException:
                 with suppress(OSError):
                     Path(unfinished).unlink()
@@ -121,8 +125,15 @@ class ResultStore:
         name = url.removeprefix(self._prefix)
         return name if name != url and _NAME.fullmatch(name) else None
 
+    def close(self) -> None:
+        """Wait until all results are on the disk."""
+        self._settler.close()
+
     def _write(self, handle: int, blocks: Iterable[bytes], budget: Budget) -> int:
-        """Write the blocks into an open file, making room as they come; close it, give its size."""
+        """Write the blocks into an open file, making room as they come, and give its size.
+
+        The file is closed where that fails.
+        """
         limit = min(self._settings.max_bytes, budget.bytes)
         size = room = 0
         try:
@@ -138,9 +149,9 @@ class ResultStore:
                     _write_all(handle, block)
             with _storing():
                 os.fchmod(handle, 0o644)
-                os.fsync(handle)  # the name must not survive a crash that the content does not
-        finally:
+        except BaseException:
             os.close(handle)
+            raise
         return size
 
     def _share(self) -> int:
@@ -178,9 +189,12 @@ class ResultStore:
                     yield _Kept(found.st_mtime, entry.name, found.st_size)
 
     def _sweep(self) -> None:
-        """Remove unfinished files whose writer is gone."""
+        """Remove unfinished files whose writer is gone, and results that may not be whole."""
         stale = time.time() - _STALE
         for path in self._folder.glob(f".*{_UNFINISHED}"):
+            found = _UNSETTLED.fullmatch(path.name)
+            if found and found[2] != boot():
+                (self._folder / found[1]).unlink(missing_ok=True)
             with suppress(FileNotFoundError):
                 if path.lstat().st_mtime < stale:
                     path.unlink()

@@ -37,7 +37,7 @@ def write(
 
 def _document(
     tables: Iterable[Table], version: str, serialisation: Serialisation, words: Words
-) -> Iterator[str]:
+) -> Iterator[str | bytes]:
     blocks = iter(tables)
     first = next(blocks, None)
     if first is None:
@@ -89,11 +89,13 @@ def _counted(tables: Iterable[Table], rows: int | None) -> Iterator[Table]:
         raise ValueError(f"a table of {rows} rows has {count}")
 
 
-def _tabledata(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str]:
+def _tabledata(tables: Iterable[Table], plan: Layout, element: str) -> Iterator[str | bytes]:
     yield f"<{element}>\n"
     for table in tables:
         for part in batches(_filled(table)):
-            yield f"<TR><TD>{text(part, _SPELLING, _BETWEEN)}</TD></TR>\n"
+            yield "<TR><TD>"
+            yield text(part, _SPELLING, _BETWEEN)
+            yield "</TD></TR>\n"
     yield f"</{element}>\n"
 
 

@@ -9,6 +9,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import psutil
 from numpy.typing import NDArray
 from scipy.interpolate import RegularGridInterpolator
 
-from tests.benchmarks import hapi, impex
+from tests.benchmarks import cube, hapi, impex
 from tests.benchmarks.node import BenchNode, served
 from vo_server import plugins, sampling
 from vo_server.budget import Budget
@@ -33,6 +34,7 @@ from vo_server.settings import load
 
 _VARIABLES = ("Density", "Ux", "Uy", "Uz", "Bx", "By", "Bz", "Btot")
 _TOLD = "n,vx,vy,vz,Bx,By,Bz,B"  # the same to FMI's tool
+_KINDS = (("votable", "vot", "VOTable"), ("netcdf", "nc", "netCDF"))  # of tables both ways
 _OUTPUT = Path("bench-results.json")
 
 Points = NDArray[np.float64]
@@ -86,24 +88,19 @@ def _whole(
     count: int,
     names: tuple[str, ...],
     repeats: int,
-    kind: tuple[str, str, str] = ("votable", "vot", "VOTable"),
 ) -> dict[str, Any]:
-    """Measure whole requests over SOAP, the memory of the server, and SciPy in the same run.
-
-    kind: of the tables both ways, as the format, its ending, and IMPEx call it.
-    """
-    format, ending, output = kind
+    """Measure whole requests over SOAP, the memory of the server, and SciPy in the same run."""
     process = psutil.Process(node.pid)
     idle = process.memory_info().rss
     peak = idle
 
     def request(i: int) -> None:
         nonlocal peak
-        node.call(RUN, f"{node.site}/{count}-{i}.{ending}", names, output)
+        node.call(RUN, f"{node.site}/{count}-{i}.vot", names)
         peak = max(peak, process.memory_info().rss)
 
     for i in range(repeats + 1):
-        _write_orbit(node.orbits / f"{count}-{i}.{ending}", _orbit(count, i), format)
+        _write_orbit(node.orbits / f"{count}-{i}.vot", _orbit(count, i))
     median, p99 = _median(request, repeats)
     bare = _scipy(node.config, _orbit(count, 0), names, repeats)
     return {
@@ -151,16 +148,32 @@ def _parts(node: BenchNode, repeats: int) -> dict[str, tuple[float, float]]:
     }
 
 
+def _beside_tool(node: BenchNode) -> Iterator[dict[str, Any]]:
+    """Measure whole requests for values of a cube, and FMI's tool on its file, by their shape."""
+    file = node.config.parent / "runs" / "bench" / "H+.hc"
+    for count, names, told, repeats in (
+        (1440, _VARIABLES[:4], "n,vx,vy,vz", 60),
+        (100_000, _VARIABLES, _TOLD, 9),
+    ):
+        ours = {}
+        for format, ending, output in _KINDS:
+            for i in range(repeats + 1):
+                _write_orbit(node.orbits / f"{count}-{i}.{ending}", _orbit(count, i), format)
+            url = f"{node.site}/{count}-%d.{ending}"
+            ask = partial(_ask, node, url, names, output)
+            ours[f"by {output}"] = _median(ask, repeats)[0]
+        yield impex.measure_tool(file, _orbit(count, 0), told, ours)
+
+
+def _ask(node: BenchNode, url: str, names: tuple[str, ...], output: str, number: int) -> str:
+    return node.call(cube.OUTPUT, url % number, names, output)
+
+
 def _asking(node: BenchNode) -> Callable[[int], str]:
     """Give what asks for 1,440 points, each time of another table."""
     for i in range(751):
         _write_orbit(node.orbits / f"asked-{i}.vot", _orbit(1440, 1000 + i))
     return lambda i: node.call(RUN, f"{node.site}/asked-{i}.vot", _VARIABLES[:4])
-
-
-def _file(config: Path) -> Path:
-    """Give the file of the output that is sampled."""
-    return Path(Registry(providers(load(config))).get(RUN).resource.source)
 
 
 def main() -> None:
@@ -171,23 +184,17 @@ def main() -> None:
         old = _whole(node, 200_000, _VARIABLES, 5)
         parts = _parts(node, 200)
         services = impex.measure(node, _asking(node))
-        binary = _whole(node, 100_000, _VARIABLES, 7, ("netcdf", "nc", "netCDF"))
-        few = {"a warm request": small["seconds"], "sampling alone": parts["sample"][0]}
-        many = {"a warm request": large["seconds"], "one by netCDF": binary["seconds"]}
-        tool = [
-            impex.measure_tool(_file(node.config), _orbit(count, 0), variables, ours)
-            for count, variables, ours in ((1440, "n,vx,vy,vz", few), (100_000, _TOLD, many))
-        ]
+        tool = list(_beside_tool(node))
         series = hapi.measure(node, Path(folder))
     results = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
-        "whole_100000x8": large, "whole_100000x8_netcdf": binary,
+        "whole_100000x8": large,
         "whole_1440x4": small, "whole_200000x8": old,
         "parts_1440x4": {name: {"p50": p50, "p99": p99} for name, (p50, p99) in parts.items()},
         "impex": services, "hcintpol": tool, "hapi": series,
     }  # fmt: skip
     _OUTPUT.write_text(json.dumps(results, indent=2), encoding="utf-8")
-    for result in (large, binary, small, old):
+    for result in (large, small, old):
         print(
             f"whole request {result['points']:>7} x {result['variables']}: "
             f"{result['seconds'] * 1e3:8.1f} ms (p99 {result['p99'] * 1e3:.1f}), "

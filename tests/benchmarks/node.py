@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks import cube
 from vo_server.demo import client
 from vo_server.demo.node import write
 
@@ -46,6 +47,7 @@ def served(folder: Path) -> Iterator[BenchNode]:
         sock.bind(("127.0.0.1", 0))
         port = sock.getsockname()[1]
     config = write(folder / "node", port)
+    cube.write(folder / "node" / "runs" / "bench")
     orbits = folder / "orbits"
     orbits.mkdir()
     url = f"http://127.0.0.1:{port}"

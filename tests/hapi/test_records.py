@@ -18,6 +18,7 @@ from hapi.csv_rows import CsvRows
 from hapi.json_rows import JsonRows
 from hapi.wire import Wire, wire
 from vo_server.errors import BadFile
+from vo_server.formats import engine
 from vo_server.model.parameter import REAL, TEXT, Parameter
 
 if TYPE_CHECKING:
@@ -45,6 +46,12 @@ _row = st.tuples(
     _reals, st.tuples(*[_reals] * 3), _ints, st.tuples(_ints, _ints), _texts,
     st.tuples(_texts, _texts), st.tuples(*[_reals] * 4),
 )  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _compiled() -> None:
+    """Let the compiled kernels of text work."""
+    assert engine.warm()
 
 
 def _columns(rows: Sequence[Any]) -> list[NDArray[Any]]:

@@ -69,6 +69,12 @@ def working_engine(request: pytest.FixtureRequest) -> Iterator[str]:
             yield request.param
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Let the compiled kernels of text work."""
+    assert engine.warm()
+
+
 @pytest.fixture(scope="session")
 def draw_table() -> Draw:
     """Give a function that draws a table; text: strategy of its text cells."""

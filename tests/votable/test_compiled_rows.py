@@ -15,7 +15,6 @@ from tests.votable.plain_documents import (
     row,
     table,
 )
-from vo_server.formats import engine
 from votable import plain
 from votable.plain import PlainRows
 
@@ -26,14 +25,6 @@ MIXED = (
 )
 DOCUMENT = table(b"".join(MIXED), (X, INT, TEXT, FLOAT))
 EMPTY = b"<TR>" + b"<TD></TD>" * 1_000 + b"</TR>"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def kernels() -> engine.Kernels:
-    assert engine.warm()
-    found = engine.kernels()
-    assert found is not None
-    return found
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from vo_server.budget import Budget
 from vo_server.errors import BadTable
 from vo_server.formats import comments, untyped
-from vo_server.formats.rows import Spelling, batches, begun, gathered, rows
+from vo_server.formats.rows import Spelling, batches, begun, gathered, text
 from vo_server.formats.scalars import flat_header, flat_table
 from vo_server.formats.source import lines, text_of
 from vo_server.model.table import Table
@@ -67,7 +67,7 @@ class AsciiFormat:
         yield from untyped.tables(_Document(text_of(stream, budget, "ASCII")), budget)
 
 
-def _texts(tables: Iterable[Table]) -> Iterator[str]:
+def _texts(tables: Iterable[Table]) -> Iterator[str | bytes]:
     first, blocks = begun(tables)
     header = flat_header(first)
     yield f"# {' '.join(_names([p.name for p in header.parameters]))}\n"
@@ -80,7 +80,7 @@ def _texts(tables: Iterable[Table]) -> Iterator[str]:
     for table in blocks:
         notes += table.notes
         for part in batches(flat_table(table, header)):
-            yield "\n".join(rows(part, _SPELLING)) + "\n"
+            yield text(part, _SPELLING) + b"\n"
     yield "".join(comments.comment(key, value) for key, value in notes)
 
 

@@ -49,45 +49,48 @@ class Dataset:
 
 def encode(dataset: Dataset) -> Iterator[bytes]:
     """Write a dataset in pieces; CDF-2 where CDF-1 cannot address all of it."""
-    arrays = [
-        np.ascontiguousarray(v.data, v.data.dtype.newbyteorder(">")) for v in dataset.variables
-    ]
-    total = sum(_padded(array.nbytes) for array in arrays)
+    total = sum(_padded(variable.data.nbytes) for variable in dataset.variables)
     wide = total + 1_048_576 > 2**31
-    size = len(_header(dataset, arrays, 0, wide=wide))
-    yield _header(dataset, arrays, size, wide=wide)
-    for array in arrays:
-        raw = array.reshape(-1).view(np.uint8)
-        for start in range(0, len(raw), _PIECE):
-            yield raw[start : start + _PIECE].tobytes()
-        yield bytes(-len(raw) % 4)
+    yield _header(dataset, wide=wide)
+    for variable in dataset.variables:
+        flat = variable.data.reshape(-1)
+        stored = flat.dtype.newbyteorder(">")
+        step = max(1, _PIECE // stored.itemsize)
+        for start in range(0, len(flat), step):
+            yield flat[start : start + step].astype(stored).tobytes()
+        yield bytes(-flat.nbytes % 4)
 
 
-def _header(
-    dataset: Dataset, arrays: Sequence[NDArray[np.generic]], begin: int, *, wide: bool
-) -> bytes:
-    """Give the header for variables that lie one behind the other from `begin` on."""
+def _header(dataset: Dataset, *, wide: bool) -> bytes:
+    """Give the header for variables that lie one behind the other after it."""
     numbers = {name: i for i, name in enumerate(dataset.dimensions)}
     dimensions = [_text(name) + _int(length) for name, length in dataset.dimensions.items()]
-    variables = []
-    for variable, array in zip(dataset.variables, arrays, strict=True):
-        ids = b"".join(_int(numbers[name]) for name in variable.dimensions)
-        # A length of zero makes the dimension the record dimension: sizes are then of one record.
-        lengths = [length or 1 for length in array.shape]
-        size = _padded(math.prod(lengths) * array.itemsize)
-        variables.append(
-            _text(variable.name)
-            + _int(len(variable.dimensions))
-            + ids
-            + _attributes(variable.attributes)
-            + _int(_CODES[array.dtype])
-            + _int(min(size, _STREAMING))
-            + begin.to_bytes(8 if wide else 4, "big")
-        )
-        begin += size
     magic = b"CDF\x02" if wide else b"CDF\x01"
-    parts = (_list(DIMENSIONS, dimensions), _attributes(dataset.attributes))
-    return magic + _int(0) + b"".join(parts) + _list(VARIABLES, variables)
+    front = magic + _int(0) + _list(DIMENSIONS, dimensions) + _attributes(dataset.attributes)
+    told = [_variable(variable, numbers) for variable in dataset.variables]
+    address = 8 if wide else 4
+    begin = len(front) + len(_list(VARIABLES, [])) + sum(len(own) + address for own, _ in told)
+    placed = []
+    for own, size in told:
+        placed.append(own + begin.to_bytes(address, "big"))
+        begin += size
+    return front + _list(VARIABLES, placed)
+
+
+def _variable(variable: Variable, numbers: Mapping[str, int]) -> tuple[bytes, int]:
+    """Give what the header says of a variable but where it begins, and the bytes it takes."""
+    array = variable.data
+    # A length of zero makes the dimension the record dimension: sizes are then of one record.
+    size = _padded(math.prod(length or 1 for length in array.shape) * array.itemsize)
+    told = (
+        _text(variable.name)
+        + _int(len(variable.dimensions))
+        + b"".join(_int(numbers[name]) for name in variable.dimensions)
+        + _attributes(variable.attributes)
+        + _int(_CODES[array.dtype.newbyteorder(">")])
+        + _int(min(size, _STREAMING))
+    )
+    return told, size
 
 
 def _list(tag: int, entries: Sequence[bytes]) -> bytes:

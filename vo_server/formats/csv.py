@@ -22,7 +22,7 @@ from typing import BinaryIO
 from vo_server.budget import Budget
 from vo_server.errors import BadTable
 from vo_server.formats import comments, untyped
-from vo_server.formats.rows import Spelling, batches, begun, gathered, rows
+from vo_server.formats.rows import Spelling, batches, begun, gathered, text
 from vo_server.formats.scalars import flat_header, flat_table
 from vo_server.formats.source import MAX_LINE, lines, text_of
 from vo_server.model.table import Table
@@ -68,7 +68,7 @@ class CsvFormat:
         yield from untyped.tables(_Document(text_of(stream, budget, "CSV")), budget)
 
 
-def _texts(tables: Iterable[Table]) -> Iterator[str]:
+def _texts(tables: Iterable[Table]) -> Iterator[str | bytes]:
     first, blocks = begun(tables)
     header = flat_header(first)
     yield from comments.describe(header)
@@ -78,7 +78,7 @@ def _texts(tables: Iterable[Table]) -> Iterator[str]:
         notes += table.notes
         for part in batches(flat_table(table, header)):
             # The empty cell of a lone column would be a blank line, which means nothing.
-            yield "\n".join([row or '""' for row in rows(part, _SPELLING)]) + "\n"
+            yield text(part, _SPELLING, blank='""') + b"\n"
     yield "".join(comments.comment(key, value) for key, value in notes)
 
 

@@ -26,7 +26,7 @@ from vo_server.budget import Budget
 from vo_server.errors import BadTable, excerpt
 from vo_server.formats.cells import NotANumber, integers, objects, reals
 from vo_server.formats.csv import quote
-from vo_server.formats.rows import Spelling, batches, begun, gathered, rows
+from vo_server.formats.rows import Spelling, batches, begun, gathered, text
 from vo_server.formats.scalars import flat_header, flat_table
 from vo_server.formats.source import (
     MAX_LINE,
@@ -104,7 +104,7 @@ def _held(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
     return TEXT if dtype.kind == "b" else dtype
 
 
-def _texts(tables: Iterable[Table]) -> Iterator[str]:
+def _texts(tables: Iterable[Table]) -> Iterator[str | bytes]:
     first, blocks = begun(tables)
     header = flat_header(first)
     yield "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n"
@@ -117,7 +117,7 @@ def _texts(tables: Iterable[Table]) -> Iterator[str]:
     for table in blocks:
         for part in batches(flat_table(table, header)):
             # The empty cell of a lone column would be a blank line, which means nothing.
-            yield "\n".join([row or '""' for row in rows(part, _SPELLING)]) + "\n"
+            yield text(part, _SPELLING, blank='""') + b"\n"
 
 
 def _described(parameter: Parameter) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""Rows of text from columns, a block at a time, for every format that writes text.
-
-Numbers are the shortest text that gives the same bits back: float64 and float32 each their own,
-through orjson's dump of a whole array.
-"""
+"""Rows of text from columns, a block at a time, for every format that writes text."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,12 +6,12 @@ from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
-from vo_server.model.parameter import Parameter
+from vo_server.formats.spelled import spelled
+from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Header, Table
-from vo_server.model.time import print_times
+from vo_server.model.time import print_times, stamps
 
 _PIECE = 65_536  # smallest piece that is handed on, in characters
 _CELL = 24  # what a cell takes at most as a rule, in characters
@@ -49,22 +45,26 @@ def rows(table: Table, spelling: Spelling) -> list[str]:
         if not plain:
             parts += [_cells(parameter, column, spelling) for parameter, column in members]
         else:
-            block = np.column_stack([column for _, column in members])
-            numbers = _numbers(block, np.dtype(plain), spelling.separator, spelling, between="\n")
-            parts.append(numbers.split("\n"))
+            block = _block([column for _, column in members], plain)
+            parts.append(_lines(block, spelling.separator, spelling))
     if len(parts) == 1:
         return parts[0]
     return [spelling.separator.join(row) for row in zip(*parts, strict=True)]
 
 
-def text(table: Table, spelling: Spelling, between: str) -> str:
-    """Give the rows of a block with a word between them; faster where all are of one type."""
-    pairs = zip(table.header.parameters, table.columns, strict=True)
-    plain = {_plain(parameter, column) for parameter, column in pairs}
+def text(table: Table, spelling: Spelling, between: str = "\n", blank: str = "") -> bytes:
+    """Give the rows of a block in UTF-8 with a word between; blank: for a row without a letter.
+
+    Faster where all columns are numbers of one type, but for a first one of words of one length.
+    """
+    pairs = list(zip(table.header.parameters, table.columns, strict=True))
+    lead = _words(*pairs[0], spelling) if len(pairs) > 1 else None
+    numbers = pairs[lead is not None :]
+    plain = {_plain(parameter, column) for parameter, column in numbers}
     if len(plain) != 1 or "" in plain:
-        return between.join(rows(table, spelling))
-    block = np.column_stack(table.columns)
-    return _numbers(block, np.dtype(plain.pop()), spelling.separator, spelling, between=between)
+        return between.join([row or blank for row in rows(table, spelling)]).encode()
+    block = _block([column for _, column in numbers], plain.pop())
+    return _numbers(block, spelling.separator, spelling, between, lead=lead)
 
 
 def begun(tables: Iterable[Table]) -> tuple[Header, Iterator[Table]]:
@@ -87,18 +87,18 @@ def batches(table: Table, cell: int = _CELL) -> Iterator[Table]:
         yield Table(table.header, tuple(c[start : start + size] for c in table.columns))
 
 
-def gathered(texts: Iterable[str]) -> Iterator[bytes]:
-    """Join texts to UTF-8 pieces of 64 kB or more."""
-    waiting: list[str] = []
+def gathered(texts: Iterable[str | bytes]) -> Iterator[bytes]:
+    """Join texts, as UTF-8, to pieces of 64 kB or more."""
+    waiting: list[bytes] = []
     length = 0
     for text in texts:
-        waiting.append(text)
-        length += len(text)
+        waiting.append(text if isinstance(text, bytes) else text.encode())
+        length += len(waiting[-1])
         if length >= _PIECE:
-            yield "".join(waiting).encode()
+            yield b"".join(waiting)
             waiting, length = [], 0
     if waiting:
-        yield "".join(waiting).encode()
+        yield b"".join(waiting)
 
 
 def _plain(parameter: Parameter, column: Column) -> str:
@@ -138,7 +138,8 @@ def _cells(parameter: Parameter, column: Column, spelling: Spelling) -> list[str
     if not block.size:
         return [""] * len(values)
     null = None if kind in "fc" or spelling.null is None else parameter.null
-    return _numbers(block, native(block.dtype), spelling.within, spelling, null).split("\n")
+    block = block.astype(native(block.dtype), copy=False)
+    return _lines(block, spelling.within, spelling, null)
 
 
 def _masked(parameter: Parameter, column: Column, spelling: Spelling) -> list[str]:
@@ -168,44 +169,52 @@ def _logicals(column: Column, spelling: Spelling) -> list[str]:
     ]
 
 
+def _block(columns: Sequence[Column], dtype: str) -> NDArray[Any]:
+    """Lay columns of numbers side by side, as one type."""
+    return np.column_stack(columns).astype(np.dtype(dtype), casting="same_kind", copy=False)
+
+
+def _words(parameter: Parameter, column: Column, spelling: Spelling) -> NDArray[np.uint8] | None:
+    """Give times or texts as ASCII bytes (n, length) where all are of one length."""
+    if isinstance(column, np.ma.MaskedArray) or parameter.shape or not len(column):
+        return None
+    if parameter.dtype.kind == "M":
+        whole = column.astype("datetime64[ms]")
+        if np.isnat(column).any() or (whole != column).any():
+            return None
+        return stamps(column, 3).view(np.uint8).reshape(len(column), -1)
+    if parameter.dtype != TEXT:
+        return None
+    cells = spelling.text(["" if cell is None else str(cell) for cell in column.tolist()])
+    joined, length = "".join(cells), len(cells[0])
+    if not joined.isascii() or not length or set(map(len, cells)) != {length}:
+        return None
+    return np.frombuffer(joined.encode(), np.uint8).reshape(len(cells), length)
+
+
+def _lines(
+    block: NDArray[Any], separator: str, spelling: Spelling, null: int | None = None
+) -> list[str]:
+    """Give one text for each row of a block of numbers."""
+    return _numbers(block, separator, spelling, null=null).decode().split("\n")
+
+
 def _numbers(
-    values: NDArray[np.generic],
-    dtype: np.dtype[np.generic],
+    block: NDArray[Any],
     separator: str,
     spelling: Spelling,
-    null: int | None = None,
     between: str = "\n",
-) -> str:
-    """Give the rows of a block of numbers (n, k), with a word between them."""
-    if not values.size:
-        return between.join([""] * len(values))
-    block: NDArray[Any] = np.ascontiguousarray(
-        values.astype(dtype, casting="same_kind", copy=False)
-    )
-    text = orjson.dumps(block, option=orjson.OPT_SERIALIZE_NUMPY).decode()[2:-2]
-    odd: list[tuple[NDArray[np.bool_], str]] = []
+    null: int | None = None,
+    lead: NDArray[np.uint8] | None = None,
+) -> bytes:
+    """Give the rows of a block of numbers (n, k), with a word between them; lead: as `spelled`."""
+    if not block.size:
+        return between.join([""] * len(block)).encode()
+    odd: list[tuple[NDArray[np.bool_], bytes]] = []
     if null is not None:
-        odd = [(block == null, spelling.null or "")]
-    elif dtype.kind == "f" and not np.isfinite(block).all():
-        odd = [
-            (np.isposinf(block), spelling.infinite[0]),
-            (np.isneginf(block), spelling.infinite[1]),
-        ]
-        text = text.replace("null", spelling.nan)
-    if any(mask.any() for mask, _ in odd):
-        return between.join(_replaced(text, odd, block.shape[1], separator))
-    lines = text.replace("],[", "\n")
-    if separator != ",":
-        lines = lines.replace(",", separator)
-    return lines if between == "\n" else lines.replace("\n", between)
-
-
-def _replaced(
-    text: str, odd: Sequence[tuple[NDArray[np.bool_], str]], width: int, separator: str
-) -> list[str]:
-    """Give rows of numbers in which the marked ones are spelled with a word."""
-    cells = text.replace("],[", ",").split(",")
-    for mask, word in odd:
-        for i in np.flatnonzero(mask):
-            cells[i] = word
-    return [separator.join(cells[i : i + width]) for i in range(0, len(cells), width)]
+        odd = [(block == null, (spelling.null or "").encode())]
+    elif block.dtype.kind == "f" and not np.isfinite(block).all():
+        words = (spelling.nan, *spelling.infinite)
+        masks = (np.isnan(block), np.isposinf(block), np.isneginf(block))
+        odd = [(mask, word.encode()) for mask, word in zip(masks, words, strict=True)]
+    return spelled(block, separator.encode(), between.encode(), odd, lead)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from vo_server.formats import engine
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Constant, Header, Table
 
@@ -26,6 +27,12 @@ _COLUMNS: dict[str, tuple[Parameter, st.SearchStrategy[Any]]] = {
         st.integers(0, 2**32).map(lambda n: np.datetime64(n, "s").astype("datetime64[ns]")),
     ),
 }  # fmt: skip
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compiled() -> None:
+    """Let the compiled kernels of text work."""
+    assert engine.warm()
 
 
 @pytest.fixture(scope="session")

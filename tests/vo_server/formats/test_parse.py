@@ -2,7 +2,6 @@
 
 import itertools
 from decimal import Decimal, localcontext
-from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,14 +27,6 @@ class Rows(NamedTuple):
     bits: NDArray[np.uint64]
     blanks: NDArray[np.bool_]
     texts: bytes
-
-
-@pytest.fixture(scope="module", autouse=True)
-def parse() -> ModuleType:
-    assert engine.warm()
-    kernels = engine.kernels()
-    assert kernels is not None
-    return kernels.parse
 
 
 def rows(document: bytes | NDArray[np.uint8], kinds: str, start: int = 0, **options: Any) -> Rows:

@@ -37,21 +37,31 @@ def _move(typing_context: Any, source: Any, to: Any) -> Any:
 @kernel(
     [
         types.int64(
-            _BYTES, array(types.uint8, 2), array(types.int64, 1), _BYTES,
+            _BYTES, array(types.uint8, 2), array(types.int64, 1), _BYTES, _BYTES, types.int64,
             array(types.uint8, 1, writeable=True),
         )
     ]
 )  # fmt: skip
-def spell(text: Any, words: Any, lengths: Any, odd: Any, to: Any) -> int:
+def spell(text: Any, words: Any, lengths: Any, odd: Any, lead: Any, width: int, to: Any) -> int:
     """Write the rows of a dump '[[1.5,2.0],[3.0,null]]' as a format has them; gives the length.
 
     text: the dump and WIDTH bytes more; words (k, WIDTH): what stands between cells, what stands
     between rows, and those that `odd`, a number for each cell or nothing, puts instead of a number
-    where it is more than 1; lengths (k,): their bytes; to: takes the result and WIDTH bytes more.
+    where it is more than 1; lengths (k,): their bytes; lead: a cell of `width` bytes for each row
+    to begin with and WIDTH bytes more, none where it is 0; to: takes the result and WIDTH bytes
+    more.
     """
     source, target, word = text.ctypes.data, to.ctypes.data, words.ctypes.data
-    i, place, end, cell = 2, 0, len(text) - WIDTH - 2, 0
+    first = lead.ctypes.data
+    i, place, end, cell, row = 2, 0, len(text) - WIDTH - 2, 0, 0
+    begins = width > 0
     while i < end:
+        if begins:
+            _move(first + types.uint64(width * row), target + types.uint64(place))
+            place += width
+            _move(word, target + types.uint64(place))
+            place += lengths[0]
+            row += 1
         length = _move(source + types.uint64(i), target + types.uint64(place))
         i += length
         if len(odd) and odd[cell] > 1:
@@ -63,5 +73,6 @@ def spell(text: Any, words: Any, lengths: Any, odd: Any, to: Any) -> int:
         if i < end:
             _move(word + types.uint64(WIDTH * between), target + types.uint64(place))
             place += lengths[between]
+        begins = width > 0 and between > 0
         i += 1 + 2 * between
     return place
