@@ -2,6 +2,7 @@
 
 import itertools
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -175,12 +176,24 @@ def test_powers_of_ten_and_ends_of_the_range() -> None:
         agrees(word)
 
 
+def test_the_table_of_powers() -> None:
+    kernels = engine.kernels()
+    assert kernels is not None
+    for power, (upper, lower, exponent) in enumerate(kernels.parse.POWERS.tolist(), -343):
+        bits, two = (upper << 64) + lower, (exponent - 1076 + 2**63) % 2**64 - 2**63 - 127
+        least, most = Fraction(bits) * Fraction(2) ** two, Fraction(bits + 1) * Fraction(2) ** two
+        assert bits >> 127 == 1
+        assert least <= Fraction(10) ** power < most
+        assert (least == Fraction(10) ** power and not lower) == (0 <= power <= 27)
+
+
 ODD = (
     "", " ", "\t\n", "nan", "NaN", "-nAn", "+NAN", "inf", "+Inf", "-INF", "infinity", "-Infinity",
     "infinit", "in", "nanx", "nan(1)", "1_0", "1 2", "1e", "1e+", "e5", ".", "-",
     "+", "+.5", "5.", ".e1",
     "1.2.3", "--1", "+-1", "- 1", "0x10", "1,5", "1d5", "1e5.0", "1e 5", " 1 ", "\n-2\t",
-    "1\r", "１", "١", "1e00005", "1e+0005", "é", "true", "1/2", "(1)", "1f", "NULL", "--",
+    "1\r", "１", "١", "1e00005", "1e+0005", "1e18446744073709551617",
+    "1e-18446744073709551617", "é", "true", "1/2", "(1)", "1f", "NULL", "--",
     "-.", "1\x0b", "\x1f1", "1\x7f",
 )  # fmt: skip
 
@@ -222,6 +235,8 @@ def test_integers_that_are_read() -> None:
     words = [str(n) for n in (0, 1, -1, 2**31 - 1, -(2**31), 7)] + ["+5", "-007", " 3\t", ""]
     found = rows(column(*words), "i")
     assert found.bits.view(np.int64)[0].tolist() == integers(words, LIMITS[2]).tolist()
+    found = rows(column("-9", "", "255"), "i", limits=(0, 255, -9))  # the null is no value
+    assert found.bits.view(np.int64)[0].tolist() == [-9, -9, 255]
     for cell in ("0x1F", "1.0", "1e3", "1_0", "2147483648", "-2147483649", "9" * 19, "one"):
         assert rows(column(cell), "i").number == 0
     with pytest.raises(NotANumber):

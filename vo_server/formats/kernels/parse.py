@@ -21,7 +21,7 @@ _AHEAD = 8  # bytes that are looked at together
 _LONGEST = 65_536  # characters of a cell
 _DIGITS = 19  # that fit in 64 bits
 _FIRST, _LAST = -343, 308  # powers of ten that make numbers that are neither zero nor infinite
-_EXACT = 55  # the last power of ten whose 128 bits are all there are
+_EXACT = 27  # the last power of ten that 64 bits tell in full; 5**28 is too long for what is below
 _BIAS = 1023 + 53
 _NAN, _INFINITY = types.uint64(0x7FF8 << 48), types.uint64(0x7FF0 << 48)
 _ALL = types.uint64(2**64 - 1)
@@ -184,10 +184,10 @@ def _nearest(number: Any, power: Any, powers: Any) -> Any:
     shift = _leading_zeros(number)
     number <<= types.uint64(shift)
     row = 3 * (power - _FIRST)
-    # The product of 192 bits; the true one is larger by less than one of the middle's ones, since
-    # the power was rounded down by less than its last bit.
+    # The upper two thirds of a product of 192 bits. The true one is larger by less than two of the
+    # last ones here: the power was rounded down by less than its last bit, and a third is missing.
     upper, middle = _product(number, load(powers, row, zero))
-    carry, lower = _product(number, load(powers, row + 1, zero))
+    carry, _ = _product(number, load(powers, row + 1, zero))
     middle += carry
     if middle < carry:
         upper += types.uint64(1)
@@ -200,11 +200,13 @@ def _nearest(number: Any, power: Any, powers: Any) -> Any:
     kept = upper >> types.uint64(dropped)
     rest = upper - (kept << types.uint64(dropped))
     half = types.uint64(1) << types.uint64(dropped - 1)
+    # What lies amid two floats has at most 54 bits, and zeros. A power above _EXACT makes no such
+    # number; where one below zero does, the product is a little less, and left to Python.
     more = types.uint64(rest >= half)
     if power < 0 or power > _EXACT:
         if rest == half - types.uint64(1) and middle >= _ALL - types.uint64(1):
             return False, zero
-    elif rest == half and middle == zero and lower == zero:
+    elif rest == half and middle == zero:
         more = kept & types.uint64(1)
     bits = (types.uint64(exponent - 1) << types.uint64(52)) + kept + more
     return bits < _INFINITY, bits
