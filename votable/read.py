@@ -24,6 +24,7 @@ from votable.tabledata import MAX_TEXT, TableData
 _MAX_DEPTH = 32
 _MAX_ELEMENTS = 100_000  # outside the rows
 _BLOCK_CELLS = 262_144
+_LF, _CR = b"\n\r"
 _ENCODINGS = ("utf-8", "utf-16", "us-ascii", "iso-8859-1")
 _UTF_16 = re.compile(rb"\xff\xfe|\xfe\xff|\0|.\0", re.DOTALL)  # how a document in it begins
 _ROW_END = re.compile(rb"</(?:[^\s<>/]{1,60}:)?TR>")
@@ -103,6 +104,7 @@ class _Document:
         self._prefix = ""
         self._head = b""
         self._fed = 0  # bytes that the parser has taken
+        self._lines = 0  # that it has not
         self._stride = 0  # bytes for the parser before rows are looked for again
         self._in_cdata = False
         self._data: TableData | BinaryData | None = None
@@ -199,7 +201,8 @@ class _Document:
         except expat.ExpatError as err:
             raise self._malformed(err, final=final) from err
         except BadTable as err:
-            raise BadTable(f"line {self._parser.CurrentLineNumber}: {err.message}") from err
+            line = self._parser.CurrentLineNumber + self._lines
+            raise BadTable(f"line {line}: {err.message}") from err
 
     def _take_bytes(self, data: bytes) -> None:
         """Take plain rows of a table at once, and give the parser what is between them.
@@ -230,9 +233,7 @@ class _Document:
             return place
         end = table.take_plain(data, place)
         if end > place:
-            # The parser counts lines.
-            breaks = [data.count(mark, place, end) for mark in (b"\n", b"\r", b"\r\n")]
-            self._give_parser(b"\n" * (breaks[0] + breaks[1] - breaks[2]))
+            self._lines += _line_ends(data, place, end)
             self._pieces.clear()
         return end
 
@@ -244,14 +245,13 @@ class _Document:
         self._in_cdata = inside
 
     def _malformed(self, err: expat.ExpatError, *, final: bool) -> BadTable:
+        line = err.lineno + self._lines
         if final and self._elements:
-            return BadTable(f"line {err.lineno}: the document ends too early")
+            return BadTable(f"line {line}: the document ends too early")
         known = recognise(self._head)
         if not self._elements and known not in (None, "XML"):
             return BadTable(f"this is {known}, not a VOTable")
-        return BadTable(
-            f"line {err.lineno}: this is no well-formed XML ({expat.ErrorString(err.code)})"
-        )
+        return BadTable(f"line {line}: this is no well-formed XML ({expat.ErrorString(err.code)})")
 
     def _check_text(self) -> None:
         """Refuse text and tags too long to be meant, and hand on what came of a STREAM."""
@@ -344,6 +344,15 @@ class _Document:
         if encoding.strip().lower() != "base64":
             raise BadTable(f"the STREAM has the encoding {excerpt(encoding)}; only base64 is read")
         self._streaming = True
+
+
+def _line_ends(data: bytes, start: int, end: int) -> int:
+    """Count the ends of lines between two places, the latter not amid one."""
+    letters = np.frombuffer(data, np.uint8, end - start, start)
+    count = np.count_nonzero(letters == _LF)
+    if data.find(b"\r", start, end) >= 0:
+        count += np.count_nonzero((letters[:-1] == _CR) & (letters[1:] != _LF))
+    return int(count)
 
 
 def _split(raw: str) -> tuple[str, str]:

@@ -12,17 +12,13 @@ from vo_server.formats.cells import NotANumber, integers, objects, reals
 from vo_server.model.parameter import TEXT
 from vo_server.model.table import Column
 from votable.field import DTYPES, Field
+from votable.plain import floats, pattern, plain_rows
 
 MAX_TEXT = 1_048_576  # characters of one cell
 
 Start = Callable[[str, dict[str, str]], None]
 Leave = Callable[[str], None]
 Between = Callable[[], bool]
-
-# Blanks between tags, and printable ASCII but & < >. No repeat gives back what it took: no byte is
-# gone through twice.
-_BLANKS = r"[ \t\r\n]*+"
-_TEXT = r"[\t\n -%'-;=?-~]{0,65536}+"
 
 _LOGICALS: dict[str, bool | None] = {
     **dict.fromkeys(("t", "true", "1"), True),
@@ -56,22 +52,28 @@ class TableData:
         self._cells: list[str] = []
         self._whole = 0  # cells in whole rows
         self._rows = 0  # since the beginning
+        self._compiled_rows: list[range] = []  # those that wait in `_compiled`, of all that wait
+        self._compiled_count = 0
         self._pieces = pieces
         row, cell = f"{prefix}TR", f"{prefix}TD"
         self.start, self.end, self.between_rows = self._handlers(row, cell, leave)
-        self._plain = _plain_rows(row, cell, len(fields))
+        self._plain = pattern(row, cell, len(fields))
+        self._compiled = plain_rows(fields, row, cell, nulls=nulls)
         self._cell = re.compile(f"<{re.escape(cell)}>([^<]*+)")
 
     @property
     def rows(self) -> int:
         """Whole rows that wait to be taken."""
-        return self._whole // len(self._fields)
+        return self._whole // len(self._fields) + self._compiled_count
 
     def take_plain(self, document: bytes, start: int) -> int:
-        """Take the plain rows at a place between rows, and give where they end.
-
-        A plain row has a cell for each field, of ASCII and without markup but the bare tags.
-        """
+        """Take the plain rows at a place between rows, and give where they end."""
+        if self._compiled is not None:
+            count, start = self._compiled.take(document, start)
+            if count:
+                self._compiled_rows.append(range(self.rows, self.rows + count))
+                self._compiled_count += count
+                self._rows += count
         match = self._plain.match(document, start)
         assert match is not None
         self._cells += self._cell.findall(match[0].decode("ascii"))
@@ -86,16 +88,22 @@ class TableData:
 
     def take(self) -> tuple[Column, ...]:
         """Give the whole rows that wait as columns; raises BadTable naming row and column."""
-        rows, width = self.rows, len(self._fields)
+        width = len(self._fields)
         cells = self._cells[: self._whole]
-        del self._cells[: self._whole]
-        self._whole = 0
-        first = self._rows - rows + 1
+        own = np.ones(self.rows, bool)  # rows of cells, not of `_compiled`
+        for rows in self._compiled_rows:
+            own[rows.start : rows.stop] = False
+        numbers = np.flatnonzero(own) + (self._rows - self.rows + 1)
         columns = []
         for index, field in enumerate(self._fields):
-            own = cells[index::width]
-            column = _read(field, own, first)
-            columns.append(_masked(field, own, column) if self._nulls else column)
+            column = _read(field, cells[index::width], numbers)
+            columns.append(_masked(field, cells[index::width], column) if self._nulls else column)
+        if self._compiled is not None and self._compiled_rows:
+            others = self._compiled.columns()
+            columns = [_merged(own, *pair) for pair in zip(columns, others, strict=True)]
+        del self._cells[: self._whole]
+        self._whole = self._compiled_count = 0
+        self._compiled_rows.clear()
         return tuple(columns)
 
     def _handlers(self, row: str, cell: str, leave: Leave) -> tuple[Start, Leave, Between]:
@@ -146,23 +154,26 @@ class TableData:
         )
 
 
-def _plain_rows(row: str, cell: str, width: int) -> re.Pattern[bytes]:
-    """Give the pattern of any number of rows; of none where names are not ASCII."""
-    row, cell = re.escape(row), re.escape(cell)
-    cells = f"(?:<{cell}>{_TEXT}</{cell}>{_BLANKS}){{{width}}}"
-    rows = f"(?:{_BLANKS}<{row}>{_BLANKS}{cells}</{row}>)*"
-    return re.compile(rows.encode() if rows.isascii() else b"")
-
-
-def _read(field: Field, cells: list[str], first: int) -> Column:
-    """Read a column; first: number of its first row."""
+def _read(field: Field, cells: list[str], numbers: NDArray[np.int64]) -> Column:
+    """Read a column; numbers: of its rows."""
     try:
         return _column(field, cells)
     except NotANumber as err:
         raise BadTable(
-            f"row {first + err.index}, column {excerpt(field.parameter.name)}: "
+            f"row {numbers[err.index]}, column {excerpt(field.parameter.name)}: "
             f"{excerpt(cells[err.index].strip())} is no {_what(field)}"
         ) from err
+
+
+def _merged(own: NDArray[np.bool_], column: Column, other: Column) -> Column:
+    """Put the rows of two columns together; own: those of the first."""
+    merged = np.empty(len(own), column.dtype)
+    merged[own], merged[~own] = np.ma.getdata(column), np.ma.getdata(other)
+    if not isinstance(column, np.ma.MaskedArray):
+        return merged
+    mask = np.empty(len(own), bool)
+    mask[own], mask[~own] = np.ma.getmaskarray(column), np.ma.getmaskarray(other)
+    return np.ma.masked_array(merged, mask)
 
 
 def _masked(field: Field, cells: list[str], column: Column) -> Column:
@@ -242,13 +253,12 @@ def _split(cells: list[str], parts: int) -> list[str]:
 
 def _reals(field: Field, words: list[str]) -> NDArray[np.generic]:
     values = reals(words)
+    dtype = field.parameter.dtype
+    if dtype.kind != "c":
+        return floats(field, values)
     if field.fill is not None:
         values[values == field.fill] = np.nan
-    dtype = field.parameter.dtype
-    if dtype.kind == "c":
-        return values.view(np.complex128).astype(dtype)
-    with np.errstate(over="ignore"):
-        return values.astype(dtype)
+    return values.view(np.complex128).astype(dtype)
 
 
 def _integers(field: Field, words: list[str]) -> NDArray[np.generic]:

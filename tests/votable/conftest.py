@@ -1,6 +1,6 @@
 """Tables with columns of every type that VOTable has, drawn by hypothesis."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from interpolation.engine import numpy_only
 from vo_server.formats import engine
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Header, Table
+from votable import plain
 
 Draw = Callable[..., Any]
 
@@ -49,6 +51,22 @@ def column(parameter: Parameter, cells: list[Any]) -> Column:
     flat = np.empty(len(cells) * int(np.prod(parameter.shape, dtype=int)), dtype)
     flat[:] = [part for cell in cells for part in cell] if parameter.shape else cells
     return flat.reshape(len(cells), *parameter.shape)
+
+
+@pytest.fixture(params=["python", "compiled"], scope="module")
+def working_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Give the engine that works: each test runs with both, and all results must be the same.
+
+    The compiled one takes as few rows as there are, or as a piece of a document has.
+    """
+    assert engine.warm()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_MUCH", -1)
+        if request.param == "python":
+            with numpy_only():
+                yield request.param
+        else:
+            yield request.param
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -12,6 +12,8 @@ from vo_server.budget import Budget
 from vo_server.errors import BadTable
 from votable.read import read
 
+pytestmark = pytest.mark.usefixtures("working_engine")
+
 
 def field(datatype: str, arraysize: str = "", name: str = "x") -> str:
     """Give a FIELD."""

@@ -27,6 +27,8 @@ from votable.read import read
 from votable.read import read_all as read_tables
 from votable.write import write
 
+pytestmark = pytest.mark.usefixtures("working_engine")
+
 Draw = Callable[..., Table]
 
 _DOCTYPE = {

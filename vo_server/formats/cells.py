@@ -1,5 +1,6 @@
 """Cells of text: strict numbers, and columns of objects."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from vo_server.model.parameter import TEXT
 
 _NUMBER_LETTERS = b"0123456789eE+-., "
+_MINUS_ZERO = re.compile(r"-0(?![\d.eE])")  # an integer of JSON, which has no sign then
 
 
 class NotANumber(ValueError):
@@ -63,7 +65,10 @@ def _decimals(cells: Sequence[str]) -> NDArray[np.float64] | None:
         numbers = orjson.loads(f"[{text}]")
     except orjson.JSONDecodeError:
         return None
-    return np.array(numbers, np.float64) if len(numbers) == len(cells) else None
+    values = np.array(numbers, np.float64)
+    if len(values) != len(cells) or (not values.all() and _MINUS_ZERO.search(text)):
+        return None
+    return values
 
 
 def _plain(cells: Sequence[str]) -> bool:

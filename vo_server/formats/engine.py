@@ -7,12 +7,13 @@ from typing import NamedTuple
 
 from interpolation import engine
 
-_MODULES = ("spell",)
+_MODULES = ("parse", "spell")
 
 
 class Kernels(NamedTuple):
     """The compiled modules of `vo_server.formats.kernels`."""
 
+    parse: ModuleType
     spell: ModuleType
 
 
