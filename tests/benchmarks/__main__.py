@@ -20,6 +20,7 @@ from scipy.interpolate import RegularGridInterpolator
 
 from tests.benchmarks import cube, hapi, impex
 from tests.benchmarks.node import BenchNode, served
+from tests.benchmarks.report import Row, machine, write_rows
 from vo_server import plugins, sampling
 from vo_server.budget import Budget
 from vo_server.context import providers, read
@@ -35,7 +36,7 @@ from vo_server.settings import load
 _VARIABLES = ("Density", "Ux", "Uy", "Uz", "Bx", "By", "Bz", "Btot")
 _TOLD = "n,vx,vy,vz,Bx,By,Bz,B"  # the same to FMI's tool
 _KINDS = (("votable", "vot", "VOTable"), ("netcdf", "nc", "netCDF"))  # of tables both ways
-_OUTPUT = Path("bench-results.json")
+_OUTPUT, _REQUESTS = Path("bench-results.json"), Path("bench-impex.json")
 
 Points = NDArray[np.float64]
 
@@ -148,8 +149,8 @@ def _parts(node: BenchNode, repeats: int) -> dict[str, tuple[float, float]]:
     }
 
 
-def _beside_tool(node: BenchNode) -> Iterator[dict[str, Any]]:
-    """Measure whole requests for values of a cube, and FMI's tool on its file, by their shape."""
+def _beside_tool(node: BenchNode) -> Iterator[Row]:
+    """Compare whole requests for values of a cube with FMI's tool on its file."""
     file = node.config.parent / "runs" / "bench" / "H+.hc"
     for count, names, told, repeats in (
         (1440, _VARIABLES[:4], "n,vx,vy,vz", 60),
@@ -162,7 +163,7 @@ def _beside_tool(node: BenchNode) -> Iterator[dict[str, Any]]:
             url = f"{node.site}/{count}-%d.{ending}"
             ask = partial(_ask, node, url, names, output)
             ours[f"by {output}"] = _median(ask, repeats)[0]
-        yield impex.measure_tool(file, _orbit(count, 0), told, ours)
+        yield from impex.measure_tool(file, _orbit(count, 0), told, ours)
 
 
 def _ask(node: BenchNode, url: str, names: tuple[str, ...], output: str, number: int) -> str:
@@ -184,14 +185,14 @@ def main() -> None:
         old = _whole(node, 200_000, _VARIABLES, 5)
         parts = _parts(node, 200)
         services = impex.measure(node, _asking(node))
-        tool = list(_beside_tool(node))
+        rows = list(_beside_tool(node))
         series = hapi.measure(node, Path(folder))
     results = {
         "machine": f"{platform.machine()}, Python {platform.python_version()}",
         "whole_100000x8": large,
         "whole_1440x4": small, "whole_200000x8": old,
         "parts_1440x4": {name: {"p50": p50, "p99": p99} for name, (p50, p99) in parts.items()},
-        "impex": services, "hcintpol": tool, "hapi": series,
+        "impex": services, "hapi": series,
     }  # fmt: skip
     _OUTPUT.write_text(json.dumps(results, indent=2), encoding="utf-8")
     for result in (large, small, old):
@@ -202,12 +203,13 @@ def main() -> None:
             f"({result['scipy_seconds'] * 1e3:.1f} ms), "
             f"{result['memory_above_idle_MB']:.0f} MB above the idle server"
         )
-    for name, (p50, p99) in parts.items():
-        print(f"1,440 x 4 {name:15} p50 {p50 * 1e3:7.2f} ms   p99 {p99 * 1e3:7.2f} ms")
     print(f"FMI's service took about 10 s for 200,000 points; ours {old['seconds']:.2f} s")
-    impex.show(services)
-    for measured in tool:
-        impex.show_tool(measured)
+    shares = ", ".join(
+        f"{n} {p50 * 1e3:.2f} ms ({p99 * 1e3:.2f})" for n, (p50, p99) in parts.items()
+    )
+    notes = f"{impex.notes(services)}; of the parts of a call of 1,440 points x 4 {shares}."
+    print(notes)
+    write_rows(_REQUESTS, "IMPEx, whole warm requests over SOAP", machine(), rows, notes)
     hapi.show(series)
     print(f"written to {_OUTPUT}")
 

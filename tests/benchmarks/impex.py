@@ -25,6 +25,7 @@ from lxml import etree
 from numpy.typing import NDArray
 
 from tests.benchmarks.node import BenchNode
+from tests.benchmarks.report import Row
 
 _CALLS = 50
 _ALIVE = 300
@@ -74,16 +75,18 @@ def measure(node: BenchNode, ask: Callable[[int], object]) -> dict[str, Any]:
 
 def measure_tool(
     file: Path, points: NDArray[np.float64], variables: str, ours: dict[str, float]
-) -> dict[str, Any]:
-    """Measure FMI's tool on a file and points; ours: seconds of our requests for them, by name.
+) -> list[Row]:
+    """Compare FMI's tool on a file and points with our requests for them.
 
-    Gives why not where the tool is not at hand.
+    ours: seconds by how the tables come. Gives nothing where the tool is not at hand.
     """
     size = file.stat().st_size / 1e6
-    what = f"{len(points):,} points x {variables.count(',') + 1} of a file of {size:.0f} MB"
+    what = f"{len(points):,} points x {variables.count(',') + 1} of {size:.0f} MB"
     tool = shutil.which(_TOOL)
     if tool is None:
-        return {"what": what, "left_out": f"{_TOOL} is not on the PATH", "our_seconds": ours}
+        own = ", ".join(f"{seconds * 1e3:.1f} ms {how}" for how, seconds in ours.items())
+        print(f"{what}: {own}; {_TOOL} is not on the PATH")
+        return []
     given = "".join(f"{x!r} {y!r} {z!r}\n" for x, y, z in points.tolist())
     seconds = []
     for _ in range(_REPEATS):
@@ -95,36 +98,20 @@ def measure_tool(
         seconds.append(time.perf_counter() - begun)
         assert len(told.stdout.splitlines()) == len(points) + 1
     median = statistics.median(seconds)
-    return {
-        "what": what,
-        "seconds": median,
-        "our_seconds": ours,
-        "times": {name: median / own for name, own in ours.items()},
-    }
+    return [Row(what, how, f"FMI's {_TOOL}", own, median, 50.0) for how, own in ours.items()]
 
 
-def show(results: dict[str, Any]) -> None:
-    """Print them."""
-    row, busy, side = results["cpu_seconds"].values()
-    print(
-        f"\nIMPEx: {results['calls']} calls of 1,440 points, medians of {_REPEATS}: "
-        f"CPU {row:.2f} s in a row, {busy:.2f} s so beside a busy core, {side:.2f} s side by side "
-        f"(ratios {results['ratio']:.2f} and {results['ratio_beside_a_busy_core']:.2f})"
+def notes(results: dict[str, Any]) -> str:
+    """Say in words what was measured."""
+    calls = f"{results['calls']} calls of 1,440 points"
+    latencies = ", ".join(
+        f"{name} {median * 1e3:.2f} ms ({p99 * 1e3:.2f})"
+        for name, (median, p99) in results["latency_seconds"].items()
     )
-    for name, (median, p99) in results["latency_seconds"].items():
-        print(f"  {name:16} p50 {median * 1e3:6.2f} ms   p99 {p99 * 1e3:6.2f} ms")
-
-
-def show_tool(results: dict[str, Any]) -> None:
-    """Print how FMI's tool compares."""
-    ours = ", ".join(f"{s * 1e3:.1f} ms {name}" for name, s in results["our_seconds"].items())
-    print(f"warm requests for {results['what']}: {ours}")
-    if "left_out" in results:
-        print(f"  FMI's tool is left out: {results['left_out']}")
-        return
-    print(
-        f"  {_TOOL}: {results['seconds'] * 1e3:.0f} ms, "
-        + ", ".join(f"{times:.1f} times ours {name}" for name, times in results["times"].items())
+    return (
+        f"{calls} side by side cost {results['ratio']:.2f} times the CPU time of calls in a row "
+        f"(1.5 wanted), {results['ratio_beside_a_busy_core']:.2f} times that of calls in a row "
+        f"beside a busy core. Median (and 99th percentile) of {latencies}"
     )
 
 
