@@ -53,7 +53,7 @@ class PlainRows:
         kinds = {"O": parse.TEXT, "f": parse.REAL, "i": parse.INTEGER, "u": parse.INTEGER}
         self._kinds = np.array([kinds[field.parameter.dtype.kind] for field in fields])
         self._limits = np.array([_limits(field) for field in fields])
-        self._calls = self._pause = 0  # calls to come that do nothing, after one that was in vain
+        self._idle = self._pause = 0  # calls to take nothing that are to come, that there were last
         self._numbers: list[NDArray[np.uint64]] = []
         self._blanks: list[NDArray[np.bool_]] = []
         self._texts: list[str] = []
@@ -64,8 +64,8 @@ class PlainRows:
         That is before the first row that is not plain or has a cell that the kernel leaves. Where
         there is little to take, more and more calls take nothing: it costs less to leave that.
         """
-        if self._calls:
-            self._calls -= 1
+        if self._idle:
+            self._idle -= 1
             return 0, start
         parse = self._parse
         size = len(document) - start
@@ -76,7 +76,7 @@ class PlainRows:
             np.frombuffer(document, np.uint8), start, self._tags, self._sizes, self._kinds,
             self._limits, parse.POWERS, numbers, blanks, texts,
         )  # fmt: skip
-        self._calls = self._pause = 0 if end - start > _MUCH else min(2 * self._pause + 1, 63)
+        self._idle = self._pause = 0 if end - start > _MUCH else min(2 * self._pause + 1, 63)
         if count:
             self._numbers.append(numbers[:, :count].copy())
             self._blanks.append(blanks[:, :count].copy())

@@ -15,6 +15,7 @@ from tests.votable.plain_documents import (
     row,
     table,
 )
+from vo_server.formats import engine
 from votable import plain
 from votable.plain import PlainRows
 
@@ -156,3 +157,23 @@ def test_kernels_take_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     taken.clear()
     outcome(table(body * 9, FIELDS[: len(NUMERIC)]), [65_536])  # with an array and a logical
     assert taken == []
+
+
+def test_kernels_are_not_called_for_every_few_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = engine.kernels()
+    assert found is not None
+    calls: list[int] = []
+    read = found.parse.rows
+
+    def spy(*arguments: Any) -> Any:
+        calls.append(len(arguments[0]))
+        return read(*arguments)
+
+    monkeypatch.setattr(found.parse, "rows", spy)
+    document = table(HOSTILE["every other row"], (X,))
+    outcome(document, [65_536], points=10**6)
+    assert 0 < len(calls) < 1_000
+    calls.clear()
+    document = table(row(2) * 9_000, (X, FLOAT))
+    outcome(document, [65_536], points=10**6)
+    assert len(calls) >= len(document) // 65_536
