@@ -26,6 +26,7 @@ from vo_server.budget import Budget
 from vo_server.context import providers, read
 from vo_server.demo.node import RUN
 from vo_server.fetch import Fetcher
+from vo_server.formats import engine
 from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.request import SampleRequest
 from vo_server.model.table import Constant, Header, Table
@@ -179,6 +180,7 @@ def _asking(node: BenchNode) -> Callable[[int], str]:
 
 def main() -> None:
     """Measure, print and write."""
+    engine.warm()
     with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as node:
         large = _whole(node, 100_000, _VARIABLES, 7)
         small = _whole(node, 1440, _VARIABLES[:4], 60)
