@@ -247,7 +247,11 @@ class Fetcher:
         try:
             stream: httpcore.NetworkStream = _connect(address, self._settings, visit)
             if address.scheme == "https":
-                stream = stream.start_tls(self._tls, address.host)
+                try:
+                    stream = stream.start_tls(self._tls, address.host)
+                except BaseException:
+                    stream.close()
+                    raise
             with (
                 httpcore.HTTP11Connection(target.origin, stream) as connection,
                 connection.stream("GET", target, headers=headers) as response,

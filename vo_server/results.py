@@ -21,9 +21,10 @@ from vo_server.settle import Settler, boot
 
 _NAME = re.compile(r"[0-9a-f]{32}\.[a-z0-9]{1,8}")
 _UNFINISHED = ".part"
-_UNSETTLED = re.compile(rf"\.({_NAME.pattern})-([0-9a-f]{{8}})-[^.]*\{_UNFINISHED}")
+_BESIDE = re.compile(rf"\.({_NAME.pattern})-([0-9a-f]{{8}})-[^.]*\{_UNFINISHED}")
 _TRUSTED = 1.0  # seconds for which a look through the folder is trusted
 _SHARE = 32  # part of the free bytes that a process adds without another look
+_UNSETTLED, _UNSETTLED_SHARE = 2**26, 16  # bytes that may wait for the disk, part of all bytes
 _STALE = 3600.0  # seconds after which an unfinished file has no writer any more
 _DAY = 86400.0
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -42,9 +43,10 @@ class ResultStore:
     """A folder of results, shared by every process of the node.
 
     A result appears whole or not at all, whenever the machine goes down. The oldest go first, by
-    the time they were last asked for, so that all together never need more than `max_bytes`. The
-    folder is looked through at most once in a while where there is room for plenty: one process
-    trusts its last look for as long as what it added since is a small share of what was free then.
+    the time they were last asked for, so that all together never need more than `max_bytes`, and
+    while the disk is slow a sixteenth of it. The folder is looked through at most once in a while
+    where there is room for plenty: one process trusts its last look for as long as what it added
+    since is a small share of what was free then.
     """
 
     def __init__(self, folder: Path, base_url: str, settings: Results) -> None:
@@ -54,7 +56,7 @@ class ResultStore:
         self._settings = settings
         self._looked, self._free, self._added = -math.inf, 0, 0
         self._counting = threading.Lock()
-        self._settler = Settler()
+        self._settler = Settler(min(_UNSETTLED, settings.max_bytes // _UNSETTLED_SHARE))
         with _storing():
             folder.mkdir(parents=True, exist_ok=True)
             self._sweep()
@@ -90,7 +92,7 @@ class ResultStore:
             try:
                 size = self._write(handle, blocks, budget)
                 with _storing():
-                    self._settler.publish(handle, Path(unfinished), self._folder / name)
+                    self._settler.publish(handle, size, Path(unfinished), self._folder / name)
             except BaseException:
                 with suppress(OSError):
                     Path(unfinished).unlink()
@@ -192,11 +194,12 @@ class ResultStore:
         """Remove unfinished files whose writer is gone, and results that may not be whole."""
         stale = time.time() - _STALE
         for path in self._folder.glob(f".*{_UNFINISHED}"):
-            found = _UNSETTLED.fullmatch(path.name)
-            if found and found[2] != boot():
-                (self._folder / found[1]).unlink(missing_ok=True)
-            with suppress(FileNotFoundError):
-                if path.lstat().st_mtime < stale:
+            found = _BESIDE.fullmatch(path.name)
+            down = found is not None and found[2] != boot()
+            with suppress(OSError):  # gone by now, or a folder that this process may only read
+                if found is not None and down:
+                    (self._folder / found[1]).unlink(missing_ok=True)
+                if down or path.lstat().st_mtime < stale:
                     path.unlink()
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from vo_server.budget import Budget
 from vo_server.errors import BadTable, excerpt
 from vo_server.formats.source import ROWS, check_rows, check_size, chunks, recognise
-from vo_server.model.parameter import TEXT
+from vo_server.model.parameter import TEXT, Parameter
 from vo_server.model.table import Column, Header, Table
 from votable.binary import BinaryData
 from votable.metadata import Attributes, Metadata
@@ -396,6 +396,11 @@ def _refuse_entity(name: str, is_parameter: bool) -> None:
 
 
 def _no_rows(header: Header) -> tuple[Column, ...]:
-    return tuple(
-        np.empty((0, *p.shape), TEXT if p.dtype.kind == "b" else p.dtype) for p in header.parameters
-    )
+    return tuple(_empty(parameter) for parameter in header.parameters)
+
+
+def _empty(parameter: Parameter) -> Column:
+    if any(size < 0 for size in parameter.shape):
+        return np.empty(0, TEXT)  # of arrays whose lengths differ
+    dtype = TEXT if parameter.dtype.kind == "b" else parameter.dtype
+    return np.empty((0, *parameter.shape), dtype)

@@ -38,7 +38,7 @@ def put(results: ResultStore, part: str, size: int, age: float | None = None) ->
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let files be on the disk before they have a name."""
-    monkeypatch.setattr("vo_server.settle._BACKLOG", 0)
+    monkeypatch.setattr("vo_server.settle._FILES", 0)
 
 
 def names(folder: Path) -> set[str]:

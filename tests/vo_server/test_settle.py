@@ -98,7 +98,7 @@ def test_a_result_that_the_disk_does_not_take_goes(
 def test_with_too_many_behind_an_answer_waits_for_the_disk(
     tmp_path: Path, disk: _Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settle, "_BACKLOG", 2)
+    monkeypatch.setattr(settle, "_FILES", 2)
     results = ResultStore(tmp_path, "https://sims.example.org", Results())
     for number in range(2):
         _put(results, str(number))
@@ -140,7 +140,7 @@ def test_where_a_crash_could_not_be_told_the_disk_comes_first(
     [
         (None, 0.0, {"name", "unfinished"}),  # being written, or its writer has crashed
         (None, 2 * _HOUR, {"name"}),
-        ("0123abcd", 0.0, {"unfinished"}),  # perhaps of another machine
+        ("0123abcd", 0.0, set()),
         ("0123abcd", 2 * _HOUR, set()),
     ],
 )
@@ -158,6 +158,72 @@ def test_after_a_machine_went_down_what_may_not_be_whole_goes(
     ResultStore(tmp_path, "https://sims.example.org", Results())
     assert {key for key, path in paths.items() if path.exists()} == left
     assert whole.exists()
+
+
+def test_a_result_that_was_made_again_stays(tmp_path: Path) -> None:
+    name = f"{'a' * 32}.nc"
+    (tmp_path / f".{name}-0123abcd-x_1.part").write_bytes(b"?")
+    for _ in range(2):
+        ResultStore(tmp_path, "https://sims.example.org", Results())
+        (tmp_path / name).write_bytes(b"whole")
+    ResultStore(tmp_path, "https://sims.example.org", Results())
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_what_waits_is_bounded_in_bytes(tmp_path: Path, disk: _Disk) -> None:
+    results = ResultStore(tmp_path, "https://sims.example.org", Results(max_bytes=16 * 20))
+    for number in range(2):
+        _put(results, str(number))
+    waiting = threading.Thread(target=_put, args=(results, "third"))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    disk.go.set()
+    waiting.join(30.0)
+    results.close()
+    assert _unfinished(tmp_path) == []
+
+
+def test_the_newer_result_stays_where_the_disk_did_not_take_the_older(
+    tmp_path: Path, results: ResultStore, disk: _Disk
+) -> None:
+    name = _put(results)
+    (tmp_path / "other").write_bytes(b"newer")
+    (tmp_path / "other").replace(tmp_path / name)
+    disk.fails = True
+    disk.go.set()
+    results.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {name: b"newer"}
+
+
+def test_where_no_thread_can_begin_the_disk_comes_first(
+    tmp_path: Path, results: ResultStore, disk: _Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    disk.go.set()
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        name = _put(results, "first")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    _put(results, "second")
+    results.close()
+    assert disk.asked == 2
+    assert _unfinished(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_changed_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    unfinished = tmp_path / f".{'a' * 32}.nc-0123abcd-x_1.part"
+    unfinished.write_bytes(b"?")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    ResultStore(tmp_path, "https://sims.example.org", Results())
+    assert unfinished.exists()
 
 
 def test_this_machine_tells_when_it_went_up() -> None:

@@ -508,3 +508,19 @@ def test_any_bytes_in_a_stream_are_refused_or_read(raw: bytes, kind: str) -> Non
     )
     with suppress(BadTable):
         assert len(read_all(stream(fields, raw, kind))) <= len(raw)
+
+
+_ARRAYS = (
+    '<VOTABLE version="1.4" xmlns="http://www.ivoa.net/xml/VOTable/v1.3"><RESOURCE><TABLE>'
+    '<FIELD name="a" datatype="double" arraysize="*"/><DATA><TABLEDATA>{rows}</TABLEDATA></DATA>'
+    '<INFO name="told" value="at the end"/></TABLE></RESOURCE></VOTABLE>'
+)
+
+
+@pytest.mark.parametrize("count", [0, 1, 4200, 4369, 4500])
+def test_arrays_whose_lengths_differ_end_anywhere(count: int) -> None:
+    document = _ARRAYS.format(rows="<TR><TD>1 2.5</TD></TR>" * count).encode()
+    blocks = list(read(io.BytesIO(document), Budget()))
+    assert sum(map(len, blocks)) == count
+    assert blocks[-1].notes == (("told", "at the end"),)
+    assert all(cell.tolist() == [1.0, 2.5] for block in blocks for cell in block.columns[0])
