@@ -46,10 +46,10 @@ SAFETY, LEAST, MOST, SHORTEST = 0.9, 0.2, 5.0, 1e-4
 HALVED_TO = 0.1
 
 # Landing on a wall: parts of the distance to it that are tried, the longest first, how often,
-# and how near, in steps, is near enough.
+# how near, in steps, is near enough, and how near it is taken for where the line grazes it.
 PARTS = (1.0 - 1e-9, 1.0 - 1e-6, 1.0 - 1e-4, 0.99, 0.9, 0.5, 0.25, 0.1, 0.01)
 LANDINGS = 24
-NEAR = 1e-9
+NEAR, GRAZING = 1e-9, 1e-3
 
 # Vectors beyond these are scaled before they are squared.
 SMALL, LARGE, GROW, SHRINK = 2.0**-400, 2.0**400, 2.0**600, 2.0**-600
@@ -88,6 +88,12 @@ class _State:
         self.length, self.taken = self.length[these], self.taken[these]
 
 
+def _joined(states: list[_State]) -> _State:
+    parts = [(s.line, s.place, s.length, s.taken) for s in states]
+    line, place, length, taken = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return _State(line, place, length, taken)
+
+
 @dataclass(frozen=True, slots=True)
 class March:
     """Steps along a vector, in the direction 1 or against it -1; see `streamline.TraceLimits`."""
@@ -112,14 +118,13 @@ class March:
             np.full(np.count_nonzero(going), self.step),
             np.zeros(np.count_nonzero(going), dtype=np.intp),
         )
-        landing: list[tuple[Indices, Floats, Floats]] = []
         while len(state.line):
-            if spend is not None:
-                spend(len(record))
-            landing.append(self._advance(state, seeds, first, record, reasons))
-        if landing:
-            lines, places, lengths = (np.concatenate(part) for part in zip(*landing, strict=True))
-            self._land(lines, places, lengths, record)
+            landing = []
+            while len(state.line):
+                if spend is not None:
+                    spend(len(record))
+                landing.append(self._advance(state, seeds, first, record, reasons))
+            state = self._land(_joined(landing), record, reasons)
         return reasons
 
     def _start(self, seeds: Floats) -> tuple[Floats, Reasons]:
@@ -135,11 +140,8 @@ class March:
 
     def _advance(
         self, state: _State, seeds: Floats, first: Floats, record: "Record", reasons: Reasons
-    ) -> tuple[Indices, Floats, Floats]:
-        """Try one step on every line, and drop the lines that end.
-
-        Gives those that a wall ended: which, where they are, and their next step.
-        """
+    ) -> _State:
+        """Try one step on every line, and drop the lines that end; gives those at a wall."""
         ends, error, stop, straight = self._attempt(state.place, state.length)
         clear = stop == GOING
         shortest = SHORTEST * self.step
@@ -166,7 +168,9 @@ class March:
             chosen = np.clip(length * change, shortest, self.step)
             length = np.where(retried, length * 0.5, np.where(clear, chosen, length))
         landing = over & AT_WALL[stop]
-        landed = state.line[landing], state.place[landing], state.length[landing]
+        landed = _State(
+            state.line[landing], state.place[landing], length[landing], state.taken[landing]
+        )
         reasons[state.line[over]] = stop[over]
         state.place = np.where(taken[:, None], ends, state.place)
         state.length = length
@@ -279,29 +283,41 @@ class March:
             ends[crossing[near]] = place[near]
         return closed
 
-    def _land(self, lines: Indices, places: Floats, lengths: Floats, record: "Record") -> None:
-        """Follow lines to the wall that their next step would cross."""
-        places = places.copy()
-        moved = np.zeros(len(lines), dtype=np.bool_)
-        flying = np.arange(len(lines))
+    def _land(self, landing: _State, record: "Record", reasons: Reasons) -> _State:
+        """Follow lines to the wall that their next step would cross.
+
+        Gives those that pass beside it after all.
+        """
+        places, left = landing.place.copy(), landing.length.copy()
+        moved = np.zeros(len(places), dtype=np.bool_)
+        flying = np.arange(len(places))
         for _ in range(LANDINGS):
             slope, stop = self.slope(places[flying])
-            reach = np.minimum(self.walls.distance(places[flying], slope), lengths[flying])
+            reach = np.minimum(self.walls.distance(places[flying], slope), left[flying])
             on = (stop == GOING) & (reach > NEAR * self.step)
             flying, reach = flying[on], reach[on]
             waiting = np.arange(len(flying))
             for part in PARTS:
                 ends, stop, _ = self.rk4(places[flying[waiting]], part * reach[waiting])
                 clear = stop == GOING
-                places[flying[waiting[clear]]] = ends[clear]
-                moved[flying[waiting[clear]]] = True
+                these = flying[waiting[clear]]
+                places[these] = ends[clear]
+                left[these] -= part * reach[waiting[clear]]
+                moved[these] = True
                 waiting = waiting[~clear]
                 if not waiting.size:
                     break
             flying = np.delete(flying, waiting)
             if not flying.size:
                 break
-        record.add(lines[moved], places[moved])
+        record.add(landing.line[moved], places[moved])
+        slope, stop = self.slope(places)
+        beside = moved & (stop == GOING)
+        beside &= self.walls.distance(places, slope) > GRAZING * self.step
+        reasons[landing.line[beside]] = GOING
+        state = _State(landing.line, places, landing.length, landing.taken + moved)
+        state.keep(beside & (state.taken < self.max_steps))
+        return state
 
 
 class Record:

@@ -98,8 +98,9 @@ def trace(
     with the number of points so far and may stop the work by raising.
 
     A step that would end beyond a wall, or find no vector there, is shortened until the line
-    ends on the wall, to 1e-9 of a step unless it grazes the body; so is one that would pass
-    through the body deeper than a sixteenth of its length. A step
+    ends on the wall, to 1e-9 of a step, or to a thousandth where it grazes the body; so is one
+    that would pass through the body deeper than its turn explains. A line that passes beside the
+    wall after all goes on. A step
     that turns back beside a null of the vector ends the line there, as NULL_FIELD. A step that
     finds no vector elsewhere is not taken: the line ends as MASKED, or as NULL_FIELD where the
     vector is zero. The line of a BAD_SEED is the seed alone. Raises ValueError for another

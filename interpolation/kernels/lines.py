@@ -30,6 +30,7 @@ from interpolation.kernels.walls import (
 )
 from interpolation.march import (
     GOING,
+    GRAZING,
     HALVED_TO,
     LANDINGS,
     LEAST,
@@ -58,11 +59,14 @@ def _land(
     field: Any,
     walls: Any,
 ) -> Any:
-    """Follow a line to the wall that its next step would cross; says whether it moved."""
-    moved = False
+    """Follow a line to the wall that its next step would cross.
+
+    Says whether it moved, and whether it passes beside the wall after all.
+    """
+    moved, left = False, length
     for _ in range(LANDINGS):
         way, stop = slope(point, field, walls)
-        reach = min(distance(point, way, walls), length)
+        reach = min(distance(point, way, walls), left)
         if stop != GOING or not reach > NEAR * step:
             break
         landed = False
@@ -70,10 +74,13 @@ def _land(
             end, stop, _ = rk4(point, tried * reach, field, walls)
             if stop == GOING:
                 point, moved, landed = end, True, True
+                left -= tried * reach
                 break
         if not landed:
             break
-    return point, moved
+    way, stop = slope(point, field, walls)
+    beside = stop == GOING and distance(point, way, walls) > GRAZING * step
+    return point, moved, moved and beside
 
 
 @inlined
@@ -126,7 +133,9 @@ def _judged(line: Any, attempt: Any, limits: Any, field: Any, walls: Any) -> Any
         point = end
         over = ended or taken + 1 == max_steps
     elif over and stop in (LEFT_DOMAIN, LEFT_REGION, REACHED_BODY):
-        point, moved = _land(point, length, step, field, walls)
+        point, moved, beside = _land(point, length, step, field, walls)
+        if beside:
+            stop, over = GOING, taken + 1 == max_steps
     return (number, taken + np.int64(moved), seed, way, point, length), stop, moved, over
 
 

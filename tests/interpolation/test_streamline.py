@@ -447,18 +447,24 @@ def _rise(points: Floats) -> Floats:
     return np.array([0.0, 0.0, 0.1]) - rotation(points)
 
 
-@pytest.mark.parametrize("cells", [0.5, 2.0])
-def test_lines_that_reach_the_body_end_on_it_and_none_beside_it(cells: float) -> None:
+@pytest.mark.parametrize(("radius", "cells"), [(1.0, 0.5), (1.0, 2.0), (0.35, 1.0)])
+def test_lines_that_reach_the_body_end_on_it_and_none_beside_it(
+    radius: float, cells: float
+) -> None:
     axis = np.linspace(-5.0, 5.0, 65)
     field, random = sampled(_rise, Grid(axis, axis, axis)), np.random.default_rng(0)
     seeds = random.normal(size=(20_000, 3))
-    seeds *= (random.uniform(1.0, 1.6, 20_000) / np.linalg.norm(seeds, axis=1))[:, None]
-    limits = TraceLimits(float(axis[1] - axis[0]) * cells, 500, radius=1.0)
+    seeds *= (random.uniform(1.0, 2.0, 20_000) * radius / np.linalg.norm(seeds, axis=1))[:, None]
+    limits = TraceLimits(float(axis[1] - axis[0]) * cells, 300, radius=radius)
     lines = trace(field, seeds, limits, 1, domain=field.domain)
     reached = lines.reasons == EndReason.REACHED_BODY
     ends = lines.points[lines.offsets[1:] - 1][reached]
     assert reached.sum() > 1000
-    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), 1.0, atol=1e-4 * limits.step)
+    np.testing.assert_allclose(np.linalg.norm(ends, axis=1), radius, atol=1e-3 * limits.step)
+    steps = np.linalg.norm(np.diff(lines.points, axis=0), axis=1)
+    within = np.ones(len(steps), bool)
+    within[lines.offsets[1:-1] - 1] = False
+    assert steps[within].max() <= limits.step * (1.0 + 1e-9)
 
 
 @pytest.mark.parametrize("tolerance", [None, 1e-3])
