@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from vo_server.errors import BadArgument
-from vo_server.ranking import FORMULA, Criterion, Nearest, body_of, criterion, rank_runs, wire_name
+from vo_server.ranking import Criterion, Nearest, body_of, criterion, rank_runs, wire_name
 from vo_server.registry import Registry
 
 _PREFIX = "SW_"
@@ -22,8 +22,10 @@ def relevant_runs(given: Mapping[str, Any], registry: Registry) -> str:
     body = body_of(given["Object"])
     wanted = _wanted(given)
     criteria = [_criterion(name, body, values) for name, values in wanted.items()]
-    with _naming(f"{_PREFIX}{FORMULA}"):
+    try:
         found = rank_runs(registry, body, criteria, min(given["RunCount"], _MOST))
+    except BadArgument as err:
+        raise _named_by(f"{_PREFIX}{err.argument}", err) from err
     answer = {
         "input": {
             "Object": given["Object"],
@@ -65,7 +67,11 @@ def _naming(name: str) -> Iterator[None]:
     try:
         yield
     except BadArgument as err:
-        raise BadArgument(f"{name}: {err.message}", argument=name) from err
+        raise _named_by(name, err) from err
+
+
+def _named_by(name: str, refusal: BadArgument) -> BadArgument:
+    return BadArgument(f"{name}: {refusal.message}", argument=name)
 
 
 def _run(found: Nearest) -> dict[str, Any]:

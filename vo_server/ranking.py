@@ -121,9 +121,9 @@ def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) ->
 
     The distance is the sum of weight * ((value - run's value) / scale) ** 2. A run whose solar
     wind changes is as many runs as it has times. Raises BadArgument for a formula that has no
-    value, whichever the run.
+    value, and for a distance that is no finite number, whichever the run.
     """
-    found = []
+    found, beyond = [], False
     pairs = [(run, wind) for run in runs for wind in run.conditions]
     _refuse_undefined(criteria, [wind for _, wind in pairs])
     for run, wind in pairs:
@@ -139,6 +139,13 @@ def rank(runs: Iterable[Resource], criteria: Sequence[Criterion], count: int) ->
             distance = math.fsum(terms.values())
             if math.isfinite(distance):
                 found.append(Ranked(run, wind.time, distance, terms, values))
+            else:
+                beyond = True
+    if beyond and not found:
+        raise BadArgument(
+            "no run is at a finite distance; give smaller weights or larger scales",
+            argument="parameters",
+        )
     found.sort(key=lambda ranked: (ranked.distance, ranked.run.id, str(ranked.time)))
     return found[:count]
 

@@ -11,11 +11,12 @@ import zlib
 from collections.abc import Callable
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 import httpcore
 import pytest
 
+from vo_server import fetch
 from vo_server.budget import Budget
 from vo_server.errors import ForbiddenAddress, Refusal, Stopping, StorageFull, TooMuch
 from vo_server.errors import UpstreamFailed as Failed
@@ -497,3 +498,24 @@ def test_plain_http_where_tls_was_promised() -> None:
     with Server(answer(b"x")) as server:
         url = server.url().replace("http:", "https:")
         assert "does not speak TLS" in refusal(server, url=url)
+
+
+def test_what_stops_before_tls_leaves_no_connection(
+    resolver: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver(("127.0.0.1",))
+    closed: list[bool] = []
+    close = fetch._Stream.close
+
+    def stop(*_: object) -> NoReturn:
+        raise Stopping("the node is shutting down; try again later")
+
+    def noted(stream: fetch._Stream) -> None:
+        closed.append(True)
+        close(stream)
+
+    monkeypatch.setattr(fetch._Stream, "start_tls", stop)
+    monkeypatch.setattr(fetch._Stream, "close", noted)
+    with Server(answer(b"x")) as server, pytest.raises(Stopping):
+        content(server, server.url(host="orbits.test").replace("http:", "https:"))
+    assert closed == [True]

@@ -96,7 +96,11 @@ def test_a_formula_that_never_has_a_value_is_refused(formula: str) -> None:
 
 
 def test_distances_beyond_all_numbers_are_left_out() -> None:
-    assert rank([_run("a", speed=1e300)], [criterion("Utot", "Mars", 0.0, scale=1e-300)], 5) == []
+    wanted = criterion("Utot", "Mars", 0.0, scale=1e-300)
+    (found,) = rank([_run("far", speed=1e300), _run("there", speed=0.0)], [wanted], 5)
+    assert found.run.title == "there"
+    with pytest.raises(BadArgument, match="no run is at a finite distance"):
+        rank([_run("far", speed=1e300)], [wanted], 5)
 
 
 @pytest.mark.parametrize("scale", [0.0, math.inf, math.nan])
