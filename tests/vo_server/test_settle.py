@@ -53,6 +53,18 @@ def _put(results: ResultStore, part: str = "x") -> str:
     return results.put(results.key(part), "vot", [b"some", b"thing"], Budget())
 
 
+def _third_waits(results: ResultStore, disk: _Disk) -> None:
+    """Put a result that has no name before the disk has it, and let the disk go on."""
+    waiting = threading.Thread(target=_put, args=(results, "third"))
+    waiting.start()
+    waiting.join(0.3)
+    assert waiting.is_alive()
+    assert results.find(results.key("third"), "vot") is None
+    disk.go.set()
+    waiting.join(30.0)
+    assert not waiting.is_alive()
+
+
 def _unfinished(folder: Path) -> list[Path]:
     return list(folder.glob(".*"))
 
@@ -102,13 +114,7 @@ def test_with_too_many_behind_an_answer_waits_for_the_disk(
     results = ResultStore(tmp_path, "https://sims.example.org", Results())
     for number in range(2):
         _put(results, str(number))
-    waiting = threading.Thread(target=_put, args=(results, "third"))
-    waiting.start()
-    waiting.join(0.3)
-    assert waiting.is_alive()
-    assert results.find(results.key("third"), "vot") is None
-    disk.go.set()
-    waiting.join(30.0)
+    _third_waits(results, disk)
     assert results.find(results.key("third"), "vot")
     results.close()
     assert _unfinished(tmp_path) == []
@@ -174,12 +180,7 @@ def test_what_waits_is_bounded_in_bytes(tmp_path: Path, disk: _Disk) -> None:
     results = ResultStore(tmp_path, "https://sims.example.org", Results(max_bytes=16 * 20))
     for number in range(2):
         _put(results, str(number))
-    waiting = threading.Thread(target=_put, args=(results, "third"))
-    waiting.start()
-    waiting.join(0.3)
-    assert waiting.is_alive()
-    disk.go.set()
-    waiting.join(30.0)
+    _third_waits(results, disk)
     results.close()
     assert _unfinished(tmp_path) == []
 
