@@ -21,6 +21,7 @@ import httpcore
 from vo_server.addresses import Address, check, parse, resolve
 from vo_server.budget import Budget
 from vo_server.errors import ForbiddenAddress, StorageFull, UpstreamBusy, UpstreamFailed
+from vo_server.places import away
 from vo_server.settings import Fetch
 
 _IN_MEMORY = 4 * 2**20
@@ -210,8 +211,17 @@ class Fetcher:
         return found
 
     def fetch_newer(self, url: str, budget: Budget, seen: Seen, *, argument: str) -> Fetched | None:
-        """Read a URL unless it holds what was seen, then None; raises what `fetch` raises."""
+        """Read a URL unless it holds what was seen, then None; raises what `fetch` raises.
+
+        Meanwhile the place of the thread is another's.
+        """
         budget.spend()
+        with away():
+            return self._fetch_newer(url, budget, seen, argument=argument)
+
+    def _fetch_newer(
+        self, url: str, budget: Budget, seen: Seen, *, argument: str
+    ) -> Fetched | None:
         now = time.monotonic()
         seconds = min(self._settings.seconds, budget.remaining())
         ends = now + seconds
