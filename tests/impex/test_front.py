@@ -1,8 +1,12 @@
 """The endpoint over ASGI: what is refused before the message, and that every answer is SOAP."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
+from ipaddress import ip_network
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from starlette.testclient import TestClient
 import impex.front
 from impex.dialect import Dialect
 from impex.front import ImpexFront
+from impex.operations import Operations
 from impex.soap import SoapService
 from vo_server.app import build
 from vo_server.context import Context
@@ -24,6 +29,7 @@ Message = dict[str, Any]
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _FMI = "/impex/fmi"
+_WATCHDOG = 30.0  # seconds; no test comes near
 _DIPOLE = "spase://MyLab/NumericalOutput/Dipole"
 
 
@@ -121,12 +127,81 @@ def test_unforeseen_errors_are_the_servers(
     def fail(*arguments: object) -> bytes:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(SoapService, "answer", fail)
+    monkeypatch.setattr(SoapService, "reply", fail)
     answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
     assert answer.status_code == 500
     root = etree.fromstring(answer.content)
     assert root.findtext(".//faultcode") == "SOAP-ENV:Server"
     assert b"secret" not in answer.content
+
+
+def _in_thread(ask: Callable[[], Any]) -> Future[Any]:
+    """Ask in a thread of its own."""
+    future: Future[Any] = Future()
+    Thread(target=lambda: future.set_result(ask()), daemon=True).start()
+    return future
+
+
+def test_alive_does_not_wait_for_work(
+    settings: Settings, wrap: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = Event(), Event()
+
+    def hang(*arguments: object) -> str:
+        begun.set()
+        assert release.wait(_WATCHDOG)
+        return "http://node.test/done"
+
+    monkeypatch.setattr(Operations, "data_point_value", hang)
+    limits = settings.limits.model_copy(update={"concurrent": 1})
+    settings = settings.model_copy(update={"limits": limits})
+    given = {"ResourceID": _DIPOLE, "url_XYZ": "http://node.test/a"}
+    with TestClient(build(settings), base_url="http://node.test") as client:
+
+        def ask() -> Any:
+            return client.get("/impex/rest/fmi/getDataPointValue", params=given)
+
+        try:
+            hanging = [_in_thread(ask) for _ in range(3)]
+            assert begun.wait(_WATCHDOG)
+            for name, element in (("fmi", "emptyElement"), ("latmos", "emptyAlive")):
+                answer = client.post(f"/impex/{name}", content=wrap(f"<{element}/>"), headers=_XML)
+                assert b">true</ns1:" in answer.content
+                answer = client.get(f"/impex/rest/{name}/isAlive")
+                assert answer.json() == {"result": True}
+            assert not any(future.done() for future in hanging)
+        finally:
+            release.set()
+        assert all(future.result(_WATCHDOG).status_code == 200 for future in hanging)
+
+
+def test_a_silent_server_holds_up_nobody_else(settings: Settings, wrap: Wrap) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(_WATCHDOG)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/orbit.vot"
+        limits = settings.limits.model_copy(update={"concurrent": 1})
+        opened = settings.fetch.model_copy(update={"allow": (ip_network("127.0.0.1/32"),)})
+        settings = settings.model_copy(update={"limits": limits, "fetch": opened})
+        content = wrap(
+            f"<getDataPointValue><ResourceID>{_DIPOLE}</ResourceID>"
+            f"<url_XYZ>{url}</url_XYZ></getDataPointValue>"
+        )
+        columns = [{"name": name, "data": [5e6], "unit": "m"} for name in "XYZ"]
+        with TestClient(build(settings), base_url="http://node.test") as client:
+
+            def ask() -> Any:
+                return client.post(_FMI, content=content, headers=_XML)
+
+            hanging = [_in_thread(ask) for _ in range(3)]
+            connections = [silent.accept()[0] for _ in hanging]  # all of them have begun
+            told = client.post("/impex/rest/fmi/getVOTableURL", json={"Fields": columns})
+            given = {"ResourceID": _DIPOLE, "url_XYZ": told.json()["result"]}
+            answer = client.get("/impex/rest/fmi/getDataPointValue", params=given)
+            assert answer.status_code == 200
+            assert not any(future.done() for future in hanging)
+            for connection in connections:
+                connection.close()
+            assert all("url_XYZ" in _fault(future.result(_WATCHDOG)) for future in hanging)
 
 
 def _exchange(
