@@ -20,7 +20,13 @@ import httpcore
 
 from vo_server.addresses import Address, check, parse, resolve
 from vo_server.budget import Budget
-from vo_server.errors import ForbiddenAddress, StorageFull, UpstreamBusy, UpstreamFailed
+from vo_server.errors import (
+    ForbiddenAddress,
+    StorageFull,
+    UpstreamBusy,
+    UpstreamFailed,
+    UpstreamSilent,
+)
 from vo_server.places import away
 from vo_server.settings import Fetch
 
@@ -44,6 +50,7 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (httpcore.ProtocolError, "did not answer in well-formed HTTP; check the URL"),
 )
 _HTTP_ERRORS = tuple(kind for kind, _ in _TROUBLES)
+_SILENT = (httpcore.TimeoutException, httpcore.ConnectError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +105,20 @@ class _Visit:
     limit: int
 
     def left(self) -> float:
-        """Seconds left; raises UpstreamFailed when there are none, Stopping when the node stops."""
+        """Seconds left; raises UpstreamSilent when there are none, Stopping when the node stops."""
         left = self.ends - time.monotonic()
         if left <= 0.0:
-            raise self.failed(f"did not deliver within {self.seconds:.3g} s; try again later")
+            raise self.silent(f"did not deliver within {self.seconds:.3g} s; try again later")
         self.budget.spend()
         return left
 
     def failed(self, what: str) -> UpstreamFailed:
         """Make the refusal that says what is wrong with this host's answer."""
         return UpstreamFailed(f"{self.host} {what}", argument=self.argument)
+
+    def silent(self, what: str) -> UpstreamSilent:
+        """Make the refusal of a server that gave no answer."""
+        return UpstreamSilent(f"{self.host} {what}", argument=self.argument)
 
     def busy(self, status: int, after: str) -> UpstreamBusy:
         """Make the refusal of a server that asks to be left alone; after: its Retry-After."""
@@ -273,9 +284,8 @@ class Fetcher:
                     raise visit.failed(f"answered with status {response.status}; check the URL")
                 return _keep(response, fields, address, visit)
         except tuple(kind for kind, _ in _TROUBLES) as err:
-            raise visit.failed(
-                next(say for kind, say in _TROUBLES if isinstance(err, kind))
-            ) from err
+            said = next(say for kind, say in _TROUBLES if isinstance(err, kind))
+            raise (visit.silent if isinstance(err, _SILENT) else visit.failed)(said) from err
 
 
 def _fields(response: httpcore.Response) -> dict[str, str]:
