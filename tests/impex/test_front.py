@@ -1,7 +1,9 @@
 """The endpoint over ASGI: what is refused before the message, and that every answer is SOAP."""
 
 import asyncio
+import json
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import replace
@@ -18,6 +20,7 @@ from impex.dialect import Dialect
 from impex.front import ImpexFront
 from impex.operations import Operations
 from impex.soap import SoapService
+from tests.hapi.upstream import Upstream
 from vo_server.app import build
 from vo_server.context import Context
 from vo_server.contract import check_front
@@ -202,6 +205,48 @@ def test_a_silent_server_holds_up_nobody_else(settings: Settings, wrap: Wrap) ->
             for connection in connections:
                 connection.close()
             assert all("url_XYZ" in _fault(future.result(_WATCHDOG)) for future in hanging)
+
+
+def _orbit_server(path: str) -> tuple[int, bytes]:
+    """Answer as a HAPI server that describes an orbit but fails to give its records."""
+    stamp = {"name": "Time", "type": "isotime", "length": 24, "units": "UTC", "fill": None}
+    place = [{"name": a, "type": "double", "units": "km", "fill": None} for a in "XYZ"]
+    told = {
+        "HAPI": "3.0", "status": {"code": 1200, "message": "OK"}, "outputFormats": ["csv"],
+        "catalog": [{"id": "a"}], "startDate": "2026-01-01Z", "stopDate": "2026-02-01Z",
+        "cadence": "PT1M", "parameters": [stamp, *place],
+    }  # fmt: skip
+    return 503 if "/data" in path else 200, json.dumps(told).encode()
+
+
+def test_an_orbit_whose_source_fails_is_the_nodes_trouble(settings: Settings, wrap: Wrap) -> None:
+    upstream = Upstream(_orbit_server)
+    told = {"dataset": "a", "spacecraft": "MAVEN", "body": "Mars", "frame": "MSO"}
+    orbit = Plugin(use="hapi-orbit", **upstream.options(**told))
+    settings = settings.model_copy(update={"providers": (*settings.providers, orbit)})
+    given = {
+        "ResourceID": _DIPOLE, "Spacecraft_name": "MAVEN", "Sampling": "PT60S",
+        "StartTime": "2026-01-02T00:00:00", "StopTime": "2026-01-02T00:10:00",
+    }  # fmt: skip
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in given.items())
+    with TestClient(build(settings), base_url="http://node.test") as client:
+        end = time.monotonic() + _WATCHDOG
+        content = wrap(f"<getDataPointValueSpacecraft>{inner}</getDataPointValueSpacecraft>")
+        answer = client.post(_FMI, content=content, headers=_XML)
+        while b"has no orbit here" in answer.content:  # the node has yet to hear of it
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            answer = client.post(_FMI, content=content, headers=_XML)
+        again = client.post(_FMI, content=content, headers=_XML)
+        assert again.content == answer.content
+        root = etree.fromstring(answer.content)
+        assert root.findtext(".//faultcode") == "SOAP-ENV:Server"
+        said = root.findtext(".//faultstring") or ""
+        assert said.startswith("error: the orbit of MAVEN is not known now: its source")
+        answer = client.get("/impex/rest/fmi/getDataPointValueSpacecraft", params=given)
+        assert answer.status_code == 500
+    assert sum("/data" in path for path in upstream.asked) == 1
+    upstream.close()
 
 
 def _exchange(
