@@ -14,7 +14,17 @@ from pydantic import Field
 
 from hapi.provider import HapiRelay, RelayLimits, RelayOptions
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, BadFile, Refusal, UpstreamFailed, WrongFrame
+from vo_server.errors import (
+    BadArgument,
+    BadFile,
+    Failure,
+    ForbiddenAddress,
+    Refusal,
+    UpstreamBusy,
+    UpstreamFailed,
+    UpstreamSilent,
+    WrongFrame,
+)
 from vo_server.model.parameter import Parameter
 from vo_server.model.request import SeriesRequest
 from vo_server.model.resource import Kind, Refused, Resource
@@ -88,6 +98,7 @@ class HapiOrbit:
         """Give positions (n, 3) in m at times; see `vo_server.ports.Ephemeris`.
 
         Between records the cubic through the nearest four is taken, across a gap there is none.
+        Raises Failure where the other server does not give them.
         """
         dataset = next(iter(self._relay.resources()), None)
         if dataset is None or dataset.version != resource.version:
@@ -96,10 +107,7 @@ class HapiOrbit:
         interval = _around(times, dataset)
         if interval is None:
             return result
-        names = tuple(parameter.name for parameter in dataset.parameters)
-        blocks = list(
-            read(SeriesRequest(dataset, interval, names), self._relay.within(budget), budget)
-        )
+        blocks = self._records(dataset, interval, budget)
         if not blocks:
             return result
         try:
@@ -110,11 +118,23 @@ class HapiOrbit:
                 argument=self._options.dataset,
             )
         except Refusal as err:
-            raise UpstreamFailed(f"the orbit of {self._options.spacecraft}: {err.message}") from err
+            raise Failure(f"the orbit of {self._options.spacecraft}: {err.message}") from err
         known = np.concatenate([block.columns[0] for block in blocks])
         inside = (times >= known[0]) & (times <= known[-1])
         result[inside] = between(known, flight.positions, times[inside])
         return result
+
+    def _records(self, dataset: Resource, interval: TimeInterval, budget: Budget) -> list[Table]:
+        """Give the records of the other server; what it is and said is for the node's log alone."""
+        names = tuple(parameter.name for parameter in dataset.parameters)
+        request = SeriesRequest(dataset, interval, names)
+        orbit = f"the orbit of {self._options.spacecraft} is not known now: its source"
+        try:
+            return list(read(request, self._relay.within(budget), budget))
+        except (UpstreamSilent, UpstreamBusy) as err:
+            raise Failure(f"{orbit} does not answer; try again later") from err
+        except (UpstreamFailed, ForbiddenAddress) as err:
+            raise Failure(f"{orbit} does not answer as it should; try again later") from err
 
     def _published(self, block: Table) -> Table:
         """Give a block with the positions named as roles know them."""

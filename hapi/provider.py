@@ -1,7 +1,8 @@
 """Provider `hapi-relay`: the datasets of another HAPI server, kept for a while.
 
 Descriptions are fetched in a thread of their own, so that a slow server holds up nobody; records
-are fetched piece by piece when they are asked for, and kept in memory up to a number of bytes.
+are fetched piece by piece when they are asked for, and kept in memory up to a number of bytes. What
+the server failed at is not asked for again for a while.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network
@@ -20,7 +22,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hapi.remote import Remote, broken, read_document, remote
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, Refusal
+from vo_server.errors import (
+    BadArgument,
+    Refusal,
+    UpstreamBusy,
+    UpstreamFailed,
+    UpstreamSilent,
+)
 from vo_server.fetch import Fetcher
 from vo_server.identifiers import identifier
 from vo_server.model.request import SeriesRequest
@@ -36,6 +44,8 @@ _PIECE = 20_000  # records that are fetched at a time, about
 _DAY = np.timedelta64(86_400 * 10**9, "ns")
 _EPOCH = np.datetime64(0, "ns")
 _SOON = 60.0  # seconds after which a server that failed is asked again
+_PAUSE = 30.0  # seconds for which records are not asked for again that a server failed to give
+_PATIENCE = 5.0  # seconds that a server must have had before its silence is held against it
 
 
 class RelayLimits(BaseModel):
@@ -85,6 +95,7 @@ class HapiRelay:
         self._due = float("-inf")
         self._asking = threading.Lock()
         self._pieces = _Pieces(options.cache_bytes, options.refresh)
+        self._failures = _Failures()
 
     def resources(self) -> Sequence[Resource]:
         """Give what is known of the other server, which is asked again in the background."""
@@ -171,6 +182,28 @@ class HapiRelay:
             raise broken("has ids that make no URL") from err
 
     def _fetch(self, found: Remote, piece: TimeInterval, budget: Budget | None) -> Table:
+        """Fetch the records of a piece; raises again what is remembered of it or of its dataset."""
+        seconds = self._options.seconds
+        given = seconds
+        if budget is not None:
+            budget.spend()
+            given = min(seconds, budget.remaining())
+        key = f"{found.id} {piece.start}"
+        self._failures.check(found.id, key)
+        try:
+            return self._ask_for(found, piece, budget)
+        except UpstreamBusy as err:
+            self._failures.keep(found.id, err, _PAUSE if err.after is None else err.after)
+            raise
+        except UpstreamSilent as err:
+            if given >= min(seconds, _PATIENCE):
+                self._failures.keep(found.id, err, _PAUSE)
+            raise
+        except UpstreamFailed as err:
+            self._failures.keep(key, err, _PAUSE)
+            raise
+
+    def _ask_for(self, found: Remote, piece: TimeInterval, budget: Budget | None) -> Table:
         form = "binary" if self._binary else "csv"
         content = self._get(
             "data",
@@ -179,6 +212,31 @@ class HapiRelay:
             budget,
         )
         return found.from_binary(content) if self._binary else found.from_csv(content)
+
+
+class _Failures:
+    """What another server failed at, each for some time; by dataset, or by piece of one."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, UpstreamFailed]] = {}
+        self._lock = threading.Lock()
+
+    def check(self, *keys: str) -> None:
+        """Raise what is remembered of one of the keys."""
+        with self._lock:
+            found = [self._known[key] for key in keys if key in self._known]
+        for until, err in found:
+            if time.monotonic() < until:
+                raise copy(err)
+
+    def keep(self, key: str, err: UpstreamFailed, seconds: float) -> None:
+        """Remember an error for some seconds."""
+        now = time.monotonic()
+        with self._lock:
+            self._known = {k: known for k, known in self._known.items() if now < known[0]}
+            if key not in self._known:
+                _log.warning("%s: %s; not asked again for %g s", key, err.message, seconds)
+            self._known[key] = (now + seconds, copy(err))
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,8 @@ class Operation:
     element: body element of the request; action: SOAPAction as published; message, part: names
     of the request's message and of its part; request: type of the body element, EMPTY where
     nothing is in it; method: what it does, its name where it is left out; aliases: further names
-    of the body element; limit: bytes that a request may have.
+    of the body element; limit: bytes that a request may have; quick: whether it is answered
+    without standing in line behind work.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Operation:
     aliases: tuple[str, ...] = ()
     limit: int = 256 * KIB
     note: str = ""
+    quick: bool = False
 
     def inner(self) -> dict[str, tuple["Parameter", "Parameter"]]:
         """Give the members of records that come once, by name, each behind its record."""

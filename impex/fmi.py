@@ -251,6 +251,7 @@ FMI = Dialect(
             message="isAlive_Request",
             reply=Reply("isAlive_Response", "boolean", BOOLEAN),
             note="Answers true.",
+            quick=True,
         ),
     ),
 )

@@ -2,11 +2,12 @@
 
 import asyncio
 import math
+from collections.abc import Callable
 from email.message import Message
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, TypeVar
 
 import orjson
 from pydantic import BaseModel, ConfigDict
@@ -34,6 +35,8 @@ from vo_server.errors import BadArgument, Refusal, TooMuch, UnknownResource, exc
 from vo_server.leaf import SAFE
 from vo_server.model.resource import Kind, Resource
 from vo_server.ports import Link, Service
+
+T = TypeVar("T")
 
 _DIALECTS = {dialect.name: dialect for dialect in (FMI, LATMOS)}
 
@@ -190,6 +193,8 @@ class _Endpoint:
         self._service = service
         self._context = context
         self._limit = max(operation.limit for operation in dialect.operations)
+        quick = (operation.limit for operation in dialect.operations if operation.quick)
+        self._quick = max(quick, default=0)
         self._wsdl = wsdl(dialect, address)
         self._page = page(dialect, address)
 
@@ -202,8 +207,18 @@ class _Endpoint:
         charset = _charset(request)
         content = await _receive(request, self._limit)
         action = request.headers.get("soapaction", "")
-        work = partial(self._service.answer, content, charset, action)
-        return Response(await self._context.work(work), media_type=_XML)
+        if len(content) > self._quick:
+            work = partial(self._service.answer, content, charset, action)
+            return Response(await self._context.work(work), media_type=_XML)
+        read = partial(self._service.read, content, charset, action)
+        wanted = await self._context.look_up(read)
+        reply = partial(self._service.reply, wanted)
+        return Response(await self._run(wanted.operation, reply), media_type=_XML)
+
+    async def _run(self, operation: Operation, call: Callable[[], T]) -> T:
+        """Run what an operation does where its kind runs."""
+        run = self._context.look_up if operation.quick else self._context.work
+        return await run(call)
 
     def rest(self, dialect: Dialect) -> list[Route]:
         """Give the route of the dialect's operations as JSON."""
@@ -215,7 +230,7 @@ class _Endpoint:
             def work() -> tuple[bytes, str]:
                 return answer(self._service, request_of(dialect, operation, elements))
 
-            told, media_type = await self._context.work(work)
+            told, media_type = await self._run(operation, work)
             return Response(told, media_type=media_type)
 
         return [Route(f"/{_REST}/{dialect.name}/{{operation}}", call, methods=["GET", "POST"])]

@@ -153,6 +153,7 @@ LATMOS = Dialect(
             message="isAlive",
             reply=Reply("isAliveResponse", "alive", BOOLEAN),
             note="Answers true.",
+            quick=True,
         ),
     ),
 )

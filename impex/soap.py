@@ -60,10 +60,14 @@ class SoapService:
         self._server = ServerBase(application)
 
     def answer(self, content: bytes, charset: str, action: str) -> bytes:
-        """Answer one request.
+        """Answer one request; raises what `read` and `reply` raise."""
+        return self.reply(self.read(content, charset, action))
+
+    def read(self, content: bytes, charset: str, action: str) -> Request:
+        """Read one request.
 
         charset: as the transport says, "" where it does not; action: the SOAPAction. Raises the
-        Refusal of whatever is wrong with the request, and what the handler raises.
+        Refusal of whatever is wrong with the request.
         """
 
         def admit(name: str) -> None:
@@ -75,7 +79,11 @@ class SoapService:
                 )
 
         body = read_body(content, charset, admit)
-        return self._run(read_request(self._dialect, body, action), _Call())
+        return read_request(self._dialect, body, action)
+
+    def reply(self, request: Request) -> bytes:
+        """Give the envelope that answers a request; raises what the handler raises."""
+        return self._run(request, _Call())
 
     def value(self, request: Request) -> object:
         """Give what the handler answers, without an envelope; raises what it raises."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
-from vo_server.errors import BadArgument, ForbiddenAddress, UpstreamFailed
+from vo_server.errors import BadArgument, ForbiddenAddress, UpstreamFailed, UpstreamSilent
 from vo_server.settings import Fetch
 
 IPAddress = IPv4Address | IPv6Address
@@ -155,7 +155,7 @@ def resolve(host: str, seconds: float, *, argument: str) -> tuple[IPAddress, ...
     try:
         found = answers.get(timeout=seconds)
     except queue.Empty as err:
-        raise UpstreamFailed(
+        raise UpstreamSilent(
             f"the name {host} was not resolved in time; try again later", argument=argument
         ) from err
     if isinstance(found, Exception) or not found:

@@ -53,6 +53,10 @@ class UpstreamFailed(Refusal):
     """A URL given by the asker could not be read: not there, too slow, too large, broken."""
 
 
+class UpstreamSilent(UpstreamFailed):
+    """A server cannot be connected to, or did not answer in time."""
+
+
 class UpstreamBusy(UpstreamFailed):
     """A server asks to be left alone for a while; after: seconds, None where it does not say."""
 

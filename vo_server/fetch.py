@@ -20,7 +20,14 @@ import httpcore
 
 from vo_server.addresses import Address, check, parse, resolve
 from vo_server.budget import Budget
-from vo_server.errors import ForbiddenAddress, StorageFull, UpstreamBusy, UpstreamFailed
+from vo_server.errors import (
+    ForbiddenAddress,
+    StorageFull,
+    UpstreamBusy,
+    UpstreamFailed,
+    UpstreamSilent,
+)
+from vo_server.places import away
 from vo_server.settings import Fetch
 
 _IN_MEMORY = 4 * 2**20
@@ -43,6 +50,7 @@ _TROUBLES: tuple[tuple[type[Exception], str], ...] = (
     (httpcore.ProtocolError, "did not answer in well-formed HTTP; check the URL"),
 )
 _HTTP_ERRORS = tuple(kind for kind, _ in _TROUBLES)
+_SILENT = (httpcore.TimeoutException, httpcore.ConnectError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +105,20 @@ class _Visit:
     limit: int
 
     def left(self) -> float:
-        """Seconds left; raises UpstreamFailed when there are none, Stopping when the node stops."""
+        """Seconds left; raises UpstreamSilent when there are none, Stopping when the node stops."""
         left = self.ends - time.monotonic()
         if left <= 0.0:
-            raise self.failed(f"did not deliver within {self.seconds:.3g} s; try again later")
+            raise self.silent(f"did not deliver within {self.seconds:.3g} s; try again later")
         self.budget.spend()
         return left
 
     def failed(self, what: str) -> UpstreamFailed:
         """Make the refusal that says what is wrong with this host's answer."""
         return UpstreamFailed(f"{self.host} {what}", argument=self.argument)
+
+    def silent(self, what: str) -> UpstreamSilent:
+        """Make the refusal of a server that gave no answer."""
+        return UpstreamSilent(f"{self.host} {what}", argument=self.argument)
 
     def busy(self, status: int, after: str) -> UpstreamBusy:
         """Make the refusal of a server that asks to be left alone; after: its Retry-After."""
@@ -210,8 +222,17 @@ class Fetcher:
         return found
 
     def fetch_newer(self, url: str, budget: Budget, seen: Seen, *, argument: str) -> Fetched | None:
-        """Read a URL unless it holds what was seen, then None; raises what `fetch` raises."""
+        """Read a URL unless it holds what was seen, then None; raises what `fetch` raises.
+
+        Meanwhile the place of the thread is another's.
+        """
         budget.spend()
+        with away():
+            return self._fetch_newer(url, budget, seen, argument=argument)
+
+    def _fetch_newer(
+        self, url: str, budget: Budget, seen: Seen, *, argument: str
+    ) -> Fetched | None:
         now = time.monotonic()
         seconds = min(self._settings.seconds, budget.remaining())
         ends = now + seconds
@@ -267,9 +288,8 @@ class Fetcher:
                     raise visit.failed(f"answered with status {response.status}; check the URL")
                 return _keep(response, fields, address, visit)
         except tuple(kind for kind, _ in _TROUBLES) as err:
-            raise visit.failed(
-                next(say for kind, say in _TROUBLES if isinstance(err, kind))
-            ) from err
+            said = next(say for kind, say in _TROUBLES if isinstance(err, kind))
+            raise (visit.silent if isinstance(err, _SILENT) else visit.failed)(said) from err
 
 
 def _fields(response: httpcore.Response) -> dict[str, str]:

@@ -11,8 +11,8 @@ import secrets
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import TypeVar
 from urllib.parse import quote
 
@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vo_server.errors import Refusal
 from vo_server.metrics import Metrics
+from vo_server.places import Places
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("vo_server.access")
@@ -57,16 +58,17 @@ class Workers:
     """The threads in which synchronous work runs, `concurrent` at a time; more waits in line.
 
     A request that ends early does not wait for its work: the work keeps its place among the
-    `concurrent` until it notices that its budget is over. Work still in line is never begun.
+    `concurrent` until it notices that its budget is over. Work still in line is never begun. Work
+    that waits for another server (`places.away`) has no place meanwhile.
     """
 
     def __init__(self, concurrent: int) -> None:
-        self._executor = ThreadPoolExecutor(concurrent, thread_name_prefix="vo-worker")
+        self._places = Places(concurrent, "vo-worker")
 
     async def run(self, work: Callable[[], T]) -> T:
         """Run work in a thread and give what it gives, or raise what it raises."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, copy_context().run, work)
+        begun = partial(copy_context().run, work)
+        return await asyncio.wrap_future(self._places.submit(begun))
 
     async def stream(
         self,
@@ -95,13 +97,13 @@ class Workers:
     def discard(self, source: "_Source") -> None:
         """Have a source closed by a worker; nobody waits for it."""
         try:
-            self._executor.submit(source.close)
+            self._places.submit(source.close)
         except RuntimeError:  # the workers are closed
             source.close()
 
     def close(self) -> None:
         """Begin no work any more; work that runs goes on to its end."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._places.close()
 
 
 class _Source:

@@ -4,16 +4,19 @@ import json
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+import hapi.provider
 from hapi.orbit import HapiOrbit, OrbitOptions
 from tests.hapi.upstream import Start
 from vo_server.budget import Budget
-from vo_server.errors import BadArgument, BadFile, TooMuch, UpstreamFailed
+from vo_server.errors import BadArgument, BadFile, Failure, TooMuch, UpstreamBusy, UpstreamFailed
+from vo_server.fetch import Fetcher
 from vo_server.flights import flights
 from vo_server.model.resource import Resource
 from vo_server.model.time import parse_restricted
@@ -50,6 +53,8 @@ class _Server:
             "cadence": "PT1M", "parameters": [_TIME, _POSITION],
         } | changed  # fmt: skip
         self.records: list[str] = []
+        self.begun = 0
+        self.status = 200
         self.gate = threading.Event()
         self.gate.set()
 
@@ -62,6 +67,7 @@ class _Server:
                 return self._told({"catalog": [{"id": "b[1]"}, {"id": "b1"}]})
             case "info":
                 return self._told(self.info)
+        self.begun += 1
         self.gate.wait(_WAIT)
         self.records.append(query)
         words = dict(word.split("=") for word in query.split("&"))
@@ -72,7 +78,7 @@ class _Server:
             f"{str(_START + int(m) * _MINUTE)[:23]}Z,{x!r},{y!r},{z!r}\n"
             for m, (x, y, z) in zip(minutes, _place(minutes).tolist(), strict=True)
         )
-        return 200, "".join(rows).encode()
+        return self.status, "".join(rows).encode()
 
     def _told(self, document: dict[str, Any]) -> tuple[int, bytes]:
         return 200, json.dumps({"HAPI": "3.0", "status": _OK, **document}).encode()
@@ -133,7 +139,7 @@ def test_a_dead_server_holds_up_no_request(upstream: Start, tmp_path: Path) -> N
     server.gate.clear()
     times = np.array([_START + 7 * _MINUTE])
     budget = Budget(seconds=0.5)
-    with pytest.raises((UpstreamFailed, TooMuch)):
+    with pytest.raises((Failure, TooMuch)):
         orbits.positions(resource, times, budget)
     assert budget.remaining() == 0.0
     assert time.monotonic() - budget.started < _WAIT / 2
@@ -141,6 +147,78 @@ def test_a_dead_server_holds_up_no_request(upstream: Start, tmp_path: Path) -> N
         orbits.positions(resource, times, budget)
     server.gate.set()
     assert np.isfinite(orbits.positions(resource, times, Budget())).all()
+
+
+def test_a_server_that_failed_is_not_asked_again_for_a_while(
+    upstream: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = _Server()
+    orbits = _orbits(upstream, tmp_path, server, seconds=0.5)
+    (resource,) = _wait(orbits)
+    known, others = (np.array([_START + n * 24 * 60 * _MINUTE]) for n in (0.5, 1.5))
+    monkeypatch.setattr(hapi.provider, "_PIECE", 1440)  # a day
+    there = orbits.positions(resource, known, Budget())
+    assert np.isfinite(there).all()
+    server.gate.clear()
+    asked = server.begun
+    for _ in range(3):
+        with pytest.raises(Failure) as refused:
+            orbits.positions(resource, others, Budget())
+        assert not isinstance(refused.value, UpstreamFailed)
+        assert refused.value.argument is None
+        said = "the orbit of MAVEN is not known now: its source does not answer; try again later"
+        assert refused.value.message == said
+    assert server.begun == asked + 1
+    np.testing.assert_array_equal(orbits.positions(resource, known, Budget()), there)
+    server.gate.set()
+    monkeypatch.setattr(hapi.provider, "time", _later(31.0))
+    assert np.isfinite(orbits.positions(resource, others, Budget())).all()
+
+
+def test_a_server_is_left_alone_as_long_as_it_asks(
+    upstream: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = _Server()
+    orbits = _orbits(upstream, tmp_path, server)
+    (resource,) = _wait(orbits)
+    times = np.array([_START + 7 * _MINUTE])
+
+    def busy(*arguments: object, **options: object) -> None:
+        raise UpstreamBusy("10.0.0.1 answered with status 503", argument="url", after=100.0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Fetcher, "fetch", busy)
+        with pytest.raises(Failure, match="does not answer;"):
+            orbits.positions(resource, times, Budget())
+    monkeypatch.setattr(hapi.provider, "time", _later(99.0))
+    with pytest.raises(Failure, match="does not answer;"):
+        orbits.positions(resource, times, Budget())
+    assert server.records == []
+    monkeypatch.setattr(hapi.provider, "time", _later(101.0))
+    assert np.isfinite(orbits.positions(resource, times, Budget())).all()
+
+
+def test_what_one_piece_fails_with_is_not_held_against_others(
+    upstream: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = _Server()
+    orbits = _orbits(upstream, tmp_path, server)
+    (resource,) = _wait(orbits)
+    monkeypatch.setattr(hapi.provider, "_PIECE", 1440)
+    first, second = (np.array([_START + n * 24 * 60 * _MINUTE]) for n in (0.5, 1.5))
+    server.status = 500
+    for _ in range(2):
+        with pytest.raises(Failure, match="source does not answer as it should") as refused:
+            orbits.positions(resource, first, Budget())
+        assert "127.0.0.1" not in refused.value.message
+    assert server.begun == 1
+    server.status = 200
+    assert np.isfinite(orbits.positions(resource, second, Budget())).all()
+
+
+def _later(seconds: float) -> SimpleNamespace:
+    """Give a clock that is some seconds ahead."""
+    return SimpleNamespace(monotonic=lambda: time.monotonic() + seconds)
 
 
 def test_a_server_that_was_never_there_holds_up_nobody(upstream: Start, tmp_path: Path) -> None:
@@ -176,7 +254,7 @@ def test_records_that_are_no_positions_are_the_other_servers_fault(
     parameters = [_TIME, {**_POSITION, "units": "nT"}]
     orbits = _orbits(upstream, tmp_path, _Server(parameters=parameters))
     (resource,) = _wait(orbits)
-    with pytest.raises(UpstreamFailed, match=r"the orbit of MAVEN: .*nT"):
+    with pytest.raises(Failure, match=r"the orbit of MAVEN: .*nT"):
         orbits.positions(resource, np.array([_START + 7 * _MINUTE]), Budget())
 
 

@@ -1,8 +1,14 @@
 """The endpoint over ASGI: what is refused before the message, and that every answer is SOAP."""
 
 import asyncio
+import json
+import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
+from ipaddress import ip_network
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -12,7 +18,9 @@ from starlette.testclient import TestClient
 import impex.front
 from impex.dialect import Dialect
 from impex.front import ImpexFront
+from impex.operations import Operations
 from impex.soap import SoapService
+from tests.hapi.upstream import Upstream
 from vo_server.app import build
 from vo_server.context import Context
 from vo_server.contract import check_front
@@ -24,6 +32,7 @@ Message = dict[str, Any]
 
 _XML = {"Content-Type": "text/xml; charset=utf-8"}
 _FMI = "/impex/fmi"
+_WATCHDOG = 30.0  # seconds; no test comes near
 _DIPOLE = "spase://MyLab/NumericalOutput/Dipole"
 
 
@@ -121,12 +130,123 @@ def test_unforeseen_errors_are_the_servers(
     def fail(*arguments: object) -> bytes:
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(SoapService, "answer", fail)
+    monkeypatch.setattr(SoapService, "reply", fail)
     answer = client.post(_FMI, content=wrap("<emptyElement/>"), headers=_XML)
     assert answer.status_code == 500
     root = etree.fromstring(answer.content)
     assert root.findtext(".//faultcode") == "SOAP-ENV:Server"
     assert b"secret" not in answer.content
+
+
+def _in_thread(ask: Callable[[], Any]) -> Future[Any]:
+    """Ask in a thread of its own."""
+    future: Future[Any] = Future()
+    Thread(target=lambda: future.set_result(ask()), daemon=True).start()
+    return future
+
+
+def test_alive_does_not_wait_for_work(
+    settings: Settings, wrap: Wrap, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, release = Event(), Event()
+
+    def hang(*arguments: object) -> str:
+        begun.set()
+        assert release.wait(_WATCHDOG)
+        return "http://node.test/done"
+
+    monkeypatch.setattr(Operations, "data_point_value", hang)
+    limits = settings.limits.model_copy(update={"concurrent": 1})
+    settings = settings.model_copy(update={"limits": limits})
+    given = {"ResourceID": _DIPOLE, "url_XYZ": "http://node.test/a"}
+    with TestClient(build(settings), base_url="http://node.test") as client:
+
+        def ask() -> Any:
+            return client.get("/impex/rest/fmi/getDataPointValue", params=given)
+
+        try:
+            hanging = [_in_thread(ask) for _ in range(3)]
+            assert begun.wait(_WATCHDOG)
+            for name, element in (("fmi", "emptyElement"), ("latmos", "emptyAlive")):
+                answer = client.post(f"/impex/{name}", content=wrap(f"<{element}/>"), headers=_XML)
+                assert b">true</ns1:" in answer.content
+                answer = client.get(f"/impex/rest/{name}/isAlive")
+                assert answer.json() == {"result": True}
+            assert not any(future.done() for future in hanging)
+        finally:
+            release.set()
+        assert all(future.result(_WATCHDOG).status_code == 200 for future in hanging)
+
+
+def test_a_silent_server_holds_up_nobody_else(settings: Settings, wrap: Wrap) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(_WATCHDOG)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/orbit.vot"
+        limits = settings.limits.model_copy(update={"concurrent": 1})
+        opened = settings.fetch.model_copy(update={"allow": (ip_network("127.0.0.1/32"),)})
+        settings = settings.model_copy(update={"limits": limits, "fetch": opened})
+        content = wrap(
+            f"<getDataPointValue><ResourceID>{_DIPOLE}</ResourceID>"
+            f"<url_XYZ>{url}</url_XYZ></getDataPointValue>"
+        )
+        columns = [{"name": name, "data": [5e6], "unit": "m"} for name in "XYZ"]
+        with TestClient(build(settings), base_url="http://node.test") as client:
+
+            def ask() -> Any:
+                return client.post(_FMI, content=content, headers=_XML)
+
+            hanging = [_in_thread(ask) for _ in range(3)]
+            connections = [silent.accept()[0] for _ in hanging]  # all of them have begun
+            told = client.post("/impex/rest/fmi/getVOTableURL", json={"Fields": columns})
+            given = {"ResourceID": _DIPOLE, "url_XYZ": told.json()["result"]}
+            answer = client.get("/impex/rest/fmi/getDataPointValue", params=given)
+            assert answer.status_code == 200
+            assert not any(future.done() for future in hanging)
+            for connection in connections:
+                connection.close()
+            assert all("url_XYZ" in _fault(future.result(_WATCHDOG)) for future in hanging)
+
+
+def _orbit_server(path: str) -> tuple[int, bytes]:
+    """Answer as a HAPI server that describes an orbit but fails to give its records."""
+    stamp = {"name": "Time", "type": "isotime", "length": 24, "units": "UTC", "fill": None}
+    place = [{"name": a, "type": "double", "units": "km", "fill": None} for a in "XYZ"]
+    told = {
+        "HAPI": "3.0", "status": {"code": 1200, "message": "OK"}, "outputFormats": ["csv"],
+        "catalog": [{"id": "a"}], "startDate": "2026-01-01Z", "stopDate": "2026-02-01Z",
+        "cadence": "PT1M", "parameters": [stamp, *place],
+    }  # fmt: skip
+    return 503 if "/data" in path else 200, json.dumps(told).encode()
+
+
+def test_an_orbit_whose_source_fails_is_the_nodes_trouble(settings: Settings, wrap: Wrap) -> None:
+    upstream = Upstream(_orbit_server)
+    told = {"dataset": "a", "spacecraft": "MAVEN", "body": "Mars", "frame": "MSO"}
+    orbit = Plugin(use="hapi-orbit", **upstream.options(**told))
+    settings = settings.model_copy(update={"providers": (*settings.providers, orbit)})
+    given = {
+        "ResourceID": _DIPOLE, "Spacecraft_name": "MAVEN", "Sampling": "PT60S",
+        "StartTime": "2026-01-02T00:00:00", "StopTime": "2026-01-02T00:10:00",
+    }  # fmt: skip
+    inner = "".join(f"<{name}>{value}</{name}>" for name, value in given.items())
+    with TestClient(build(settings), base_url="http://node.test") as client:
+        end = time.monotonic() + _WATCHDOG
+        content = wrap(f"<getDataPointValueSpacecraft>{inner}</getDataPointValueSpacecraft>")
+        answer = client.post(_FMI, content=content, headers=_XML)
+        while b"has no orbit here" in answer.content:  # the node has yet to hear of it
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            answer = client.post(_FMI, content=content, headers=_XML)
+        again = client.post(_FMI, content=content, headers=_XML)
+        assert again.content == answer.content
+        root = etree.fromstring(answer.content)
+        assert root.findtext(".//faultcode") == "SOAP-ENV:Server"
+        said = root.findtext(".//faultstring") or ""
+        assert said.startswith("error: the orbit of MAVEN is not known now: its source")
+        answer = client.get("/impex/rest/fmi/getDataPointValueSpacecraft", params=given)
+        assert answer.status_code == 500
+    assert sum("/data" in path for path in upstream.asked) == 1
+    upstream.close()
 
 
 def _exchange(

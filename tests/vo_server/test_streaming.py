@@ -6,7 +6,9 @@ import http.client
 import logging
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
 from vo_server.errors import BadArgument, Stopping
+from vo_server.places import away
 from vo_server.streaming import Drain, StreamBroken, Workers
 
 WATCHDOG = 30.0  # seconds; no test comes near
@@ -222,6 +225,137 @@ def test_an_abandoned_request_does_not_wait_but_its_work_keeps_its_place() -> No
 
     run(test())
     workers.close()
+
+
+# Work that waits for another server
+
+
+def test_who_is_away_holds_up_nobody() -> None:
+    workers = Workers(2)
+    answered = threading.Event()
+    gone: list[int] = []
+
+    def wait() -> None:
+        with away():
+            gone.append(1)
+            assert answered.wait(WATCHDOG)
+
+    async def test() -> None:
+        waits = [asyncio.create_task(workers.run(wait)) for _ in range(6)]
+        while len(gone) < len(waits):
+            await asyncio.sleep(0.001)
+        assert await workers.run(lambda: "done") == "done"
+        assert not any(task.done() for task in waits)
+        answered.set()
+        await asyncio.gather(*waits)
+
+    run(test())
+    workers.close()
+
+
+def test_who_comes_back_has_a_place_again() -> None:
+    """As many as places at work at a time, however many come back at once, and none is lost."""
+    workers = Workers(2)
+    answered = threading.Event()
+    counting = threading.Lock()
+    gone, active, most = 0, 0, 0
+
+    def work() -> None:
+        nonlocal gone, active, most
+        with suppress(BadArgument), away(), away():
+            with counting:
+                gone += 1
+            assert answered.wait(WATCHDOG)
+            raise BadArgument("no answer")
+        with counting:
+            active += 1
+            most = max(most, active)
+        time.sleep(0.005)
+        with counting:
+            active -= 1
+
+    async def test() -> None:
+        works = [asyncio.create_task(workers.run(work)) for _ in range(40)]
+        while gone < 8:  # all threads
+            await asyncio.sleep(0.001)
+        answered.set()
+        await asyncio.gather(*works)
+        assert most <= 2
+        pair = threading.Barrier(2)
+        await asyncio.gather(*(workers.run(lambda: pair.wait(WATCHDOG)) for _ in range(2)))
+
+    run(test())
+    workers.close()
+
+
+def test_who_comes_back_goes_before_who_has_not_begun() -> None:
+    workers = Workers(1)
+    gone, answered, held = threading.Event(), threading.Event(), threading.Event()
+    busy = threading.Event()
+    order: list[str] = []
+
+    def first() -> None:
+        with away():
+            gone.set()
+            assert answered.wait(WATCHDOG)
+        order.append("back")
+
+    def second() -> None:
+        busy.set()
+        assert held.wait(WATCHDOG)
+
+    async def test() -> None:
+        works = [asyncio.create_task(workers.run(first))]
+        await until(gone)
+        works.append(asyncio.create_task(workers.run(second)))
+        await until(busy)
+        works.append(asyncio.create_task(workers.run(lambda: order.append("new"))))
+        answered.set()
+        await asyncio.sleep(0.02)
+        assert order == []
+        held.set()
+        await asyncio.gather(*works)
+        assert order == ["back", "new"]
+
+    run(test())
+    workers.close()
+
+
+def test_closed_workers_let_who_is_away_come_back_and_begin_nothing() -> None:
+    workers = Workers(1)
+    gone, answered, held = threading.Event(), threading.Event(), threading.Event()
+    busy = threading.Event()
+    begun: list[str] = []
+
+    def first() -> str:
+        with away():
+            gone.set()
+            assert answered.wait(WATCHDOG)
+        return "back"
+
+    def second() -> None:
+        busy.set()
+        assert held.wait(WATCHDOG)
+
+    async def test() -> None:
+        away = asyncio.create_task(workers.run(first))
+        await until(gone)
+        holder = asyncio.create_task(workers.run(second))
+        await until(busy)
+        queued = asyncio.create_task(workers.run(lambda: begun.append("queued")))
+        await asyncio.sleep(0)
+        workers.close()
+        with pytest.raises(asyncio.CancelledError):
+            await queued
+        with pytest.raises(RuntimeError):
+            await workers.run(lambda: begun.append("late"))
+        answered.set()
+        held.set()
+        await holder
+        assert await away == "back"
+        assert begun == []
+
+    run(test())
 
 
 # Streams
