@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from typing import TypeVar
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from vo_server.errors import BadArgument, ForbiddenAddress, UpstreamFailed, UpstreamSilent
+from vo_server.places import PATIENCE, away
 from vo_server.settings import Fetch
+
+T = TypeVar("T")
 
 IPAddress = IPv4Address | IPv6Address
 
@@ -153,7 +157,7 @@ def resolve(host: str, seconds: float, *, argument: str) -> tuple[IPAddress, ...
 
     threading.Thread(target=look_up, name="look-up", daemon=True).start()
     try:
-        found = answers.get(timeout=seconds)
+        found = _waited(answers, seconds)
     except queue.Empty as err:
         raise UpstreamSilent(
             f"the name {host} was not resolved in time; try again later", argument=argument
@@ -163,6 +167,16 @@ def resolve(host: str, seconds: float, *, argument: str) -> tuple[IPAddress, ...
             f"the name {host} cannot be resolved; check its spelling", argument=argument
         )
     return found
+
+
+def _waited(answers: "queue.SimpleQueue[T]", seconds: float) -> T:
+    """Give what comes within some seconds; raises queue.Empty."""
+    if seconds > PATIENCE:
+        with suppress(queue.Empty):
+            return answers.get(timeout=PATIENCE)
+        seconds -= PATIENCE
+    with away():
+        return answers.get(timeout=seconds)
 
 
 def check(

@@ -7,7 +7,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,7 +27,7 @@ from vo_server.errors import (
     UpstreamFailed,
     UpstreamSilent,
 )
-from vo_server.places import away
+from vo_server.places import PATIENCE, away
 from vo_server.settings import Fetch
 
 _IN_MEMORY = 4 * 2**20
@@ -140,18 +140,36 @@ class _Stream(httpcore.NetworkStream):
         self._inner = inner
         self._visit = visit
         self._room = visit.limit + visit.limit // 4 + _FRAMING
+        self._patience = PATIENCE
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._soon(max_bytes)
+        if data is None:
+            with away():
+                data = self._late(max_bytes)
+        self._room -= len(data)
+        if self._room < 0:
+            raise self._visit.too_large()
+        return data
+
+    def _soon(self, max_bytes: int) -> bytes | None:
+        """Give what comes while the thread keeps its place, None where that is nothing."""
+        if self._patience <= 0.0:
+            return None
+        begun = time.monotonic()
+        try:
+            return self._inner.read(max_bytes, timeout=min(self._visit.left(), self._patience))
+        except httpcore.ReadTimeout:
+            return None
+        finally:
+            self._patience -= time.monotonic() - begun
+
+    def _late(self, max_bytes: int) -> bytes:
         while True:
-            wait = min(self._visit.left(), _TICK)
             try:
-                data = self._inner.read(max_bytes, timeout=wait)
+                return self._inner.read(max_bytes, timeout=min(self._visit.left(), _TICK))
             except httpcore.ReadTimeout:
                 continue
-            self._room -= len(data)
-            if self._room < 0:
-                raise self._visit.too_large()
-            return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         self._inner.write(buffer, timeout=self._visit.left())
@@ -177,6 +195,17 @@ class _Stream(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
+def _reached(ip: str, port: int, seconds: float) -> httpcore.NetworkStream:
+    """Connect to an address; what takes long is tried again without a place."""
+    connect = httpcore.SyncBackend().connect_tcp
+    if seconds > PATIENCE:
+        with suppress(httpcore.ConnectTimeout):
+            return connect(ip, port, timeout=PATIENCE)
+        seconds -= PATIENCE
+    with away():
+        return connect(ip, port, timeout=seconds)
+
+
 def _connect(address: Address, settings: Fetch, visit: _Visit) -> _Stream:
     """Connect to a checked address only: the name is resolved once and never again."""
     addresses = resolve(address.host, visit.left(), argument=visit.argument)
@@ -185,7 +214,7 @@ def _connect(address: Address, settings: Fetch, visit: _Visit) -> _Stream:
     for tried, ip in enumerate(tries, start=1):
         share = visit.left() / (len(tries) - tried + 1)
         try:
-            inner = httpcore.SyncBackend().connect_tcp(str(ip), address.port, timeout=share)
+            inner = _reached(str(ip), address.port, share)
         except (httpcore.ConnectError, httpcore.ConnectTimeout):
             if tried == len(tries):
                 raise
@@ -224,15 +253,9 @@ class Fetcher:
     def fetch_newer(self, url: str, budget: Budget, seen: Seen, *, argument: str) -> Fetched | None:
         """Read a URL unless it holds what was seen, then None; raises what `fetch` raises.
 
-        Meanwhile the place of the thread is another's.
+        While the server makes the thread wait, its place is another's.
         """
         budget.spend()
-        with away():
-            return self._fetch_newer(url, budget, seen, argument=argument)
-
-    def _fetch_newer(
-        self, url: str, budget: Budget, seen: Seen, *, argument: str
-    ) -> Fetched | None:
         now = time.monotonic()
         seconds = min(self._settings.seconds, budget.remaining())
         ends = now + seconds
@@ -252,6 +275,18 @@ class Fetcher:
             argument=argument,
         )
 
+    def _connected(self, address: Address, visit: _Visit) -> httpcore.NetworkStream:
+        """Give a connection to a server, by TLS where that was asked."""
+        stream = _connect(address, self._settings, visit)
+        if address.scheme != "https":
+            return stream
+        try:
+            with away():
+                return stream.start_tls(self._tls, address.host)
+        except BaseException:
+            stream.close()
+            raise
+
     def _open(self, address: Address, visit: _Visit, seen: Seen) -> Fetched | str | None:
         """Ask one server; give the content, the Location of a redirect, or None for nothing new."""
         target = httpcore.URL(
@@ -266,13 +301,7 @@ class Fetcher:
             *seen.headers(),
         ]
         try:
-            stream: httpcore.NetworkStream = _connect(address, self._settings, visit)
-            if address.scheme == "https":
-                try:
-                    stream = stream.start_tls(self._tls, address.host)
-                except BaseException:
-                    stream.close()
-                    raise
+            stream = self._connected(address, visit)
             with (
                 httpcore.HTTP11Connection(target.origin, stream) as connection,
                 connection.stream("GET", target, headers=headers) as response,

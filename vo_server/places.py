@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+PATIENCE = 0.25  # seconds of a wait that are not worth giving a place away for
+
 _AWAY_EACH = 3  # pieces of work that may be away for each place,
 _AWAY_MOST = 32  # and altogether
 _HERE = threading.local()  # `places` of the thread that has one of them
