@@ -140,9 +140,12 @@ class Operation:
 
     def answers_to(self, element: str) -> bool:
         """Tell whether a body element of this local name asks for the operation."""
-        return element.casefold() in {
-            n.casefold() for n in (self.element, self.name, *self.aliases)
-        }
+        return element.casefold() in self.elements
+
+    @property
+    def elements(self) -> frozenset[str]:
+        """Local names of the body element that ask for the operation, case-folded."""
+        return frozenset(n.casefold() for n in (self.element, self.name, *self.aliases))
 
     def has_action(self, action: str) -> bool:
         """Tell whether a SOAPAction, quoted or not, asks for the operation."""

@@ -193,8 +193,9 @@ class _Endpoint:
         self._service = service
         self._context = context
         self._limit = max(operation.limit for operation in dialect.operations)
-        quick = (operation.limit for operation in dialect.operations if operation.quick)
-        self._quick = max(quick, default=0)
+        quick = [operation for operation in dialect.operations if operation.quick]
+        self._quick = max((operation.limit for operation in quick), default=0)
+        self._hints = [name.encode() for operation in quick for name in operation.elements]
         self._wsdl = wsdl(dialect, address)
         self._page = page(dialect, address)
 
@@ -207,13 +208,20 @@ class _Endpoint:
         charset = _charset(request)
         content = await _receive(request, self._limit)
         action = request.headers.get("soapaction", "")
-        if len(content) > self._quick:
+        if not self._may_be_quick(content):
             work = partial(self._service.answer, content, charset, action)
             return Response(await self._context.work(work), media_type=_XML)
         read = partial(self._service.read, content, charset, action)
         wanted = await self._context.look_up(read)
         reply = partial(self._service.reply, wanted)
         return Response(await self._run(wanted.operation, reply), media_type=_XML)
+
+    def _may_be_quick(self, content: bytes) -> bool:
+        """Tell whether it is worth a look which operation a body asks for."""
+        if len(content) > self._quick:
+            return False
+        folded = content.lower()
+        return any(hint in folded for hint in self._hints)
 
     async def _run(self, operation: Operation, call: Callable[[], T]) -> T:
         """Run what an operation does where its kind runs."""
