@@ -316,7 +316,7 @@ class Fetcher:
                 if response.status != 200:
                     raise visit.failed(f"answered with status {response.status}; check the URL")
                 return _keep(response, fields, address, visit)
-        except tuple(kind for kind, _ in _TROUBLES) as err:
+        except _HTTP_ERRORS as err:
             said = next(say for kind, say in _TROUBLES if isinstance(err, kind))
             raise (visit.silent if isinstance(err, _SILENT) else visit.failed)(said) from err
 

@@ -1,7 +1,7 @@
 """How kernels are compiled: for given types, without the interpreter's lock, kept on the disk.
 
 What is kept is taken for fresh while the file of the kernel itself is unchanged. After a change in
-a module that kernels share, the `__pycache__` of this folder must go (`make clean` sees to it).
+a module that kernels share, the `__pycache__` of their folders must go (`make clean` sees to it).
 """
 
 from collections.abc import Callable, Sequence

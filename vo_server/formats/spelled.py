@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vo_server.formats import engine
 
-_WIDTH = 32  # bytes of a word that the compiled kernel takes
+WIDTH = 32  # bytes that the compiled kernel copies at once; it takes no longer word
 
 Odd = Sequence[tuple[NDArray[np.bool_], bytes]]
 
@@ -31,24 +31,24 @@ def spelled(
     words = (separator, between, *(word for _, word in odd))
     width = 0 if lead is None else lead.shape[1]
     fast = engine.kernels()
-    if fast is None or max(width, *map(len, words)) > _WIDTH:
+    if fast is None or max(width, *map(len, words)) > WIDTH:
         return between.join(_rows(dump, separator, odd, block.shape[1], lead))
     marks = np.zeros(block.size if odd else 0, np.uint8)
     for mark, (cells, _) in enumerate(odd, 2):
         marks[cells.reshape(-1)] = mark
     lengths = np.array([len(word) for word in words])
-    table = np.frombuffer(b"".join(word.ljust(_WIDTH) for word in words), np.uint8)
+    table = np.frombuffer(b"".join(word.ljust(WIDTH) for word in words), np.uint8)
     before = b"" if lead is None else lead.tobytes()
     most = len(dump) + len(before) + (2 * block.size + len(block)) * int(lengths.max())
-    text = np.empty(most + _WIDTH, np.uint8)
+    text = np.empty(most + WIDTH, np.uint8)
     length = fast.spell.spell(
-        _padded(dump), table.reshape(-1, _WIDTH), lengths, marks, _padded(before), width, text
+        _padded(dump), table.reshape(-1, WIDTH), lengths, marks, _padded(before), width, text
     )
     return text[:length].tobytes()
 
 
 def _padded(content: bytes) -> NDArray[np.uint8]:
-    return np.frombuffer(content + bytes(_WIDTH), np.uint8)
+    return np.frombuffer(content + bytes(WIDTH), np.uint8)
 
 
 def _rows(

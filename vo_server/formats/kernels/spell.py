@@ -7,8 +7,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from interpolation.kernels.compile import array, kernel
-
-WIDTH = 32  # bytes that are copied at once; no number and no word is longer
+from vo_server.formats.spelled import WIDTH
 
 _BYTES = array(types.uint8, 1)
 _COMMA, _BRACKET = 44, 93  # , ]
